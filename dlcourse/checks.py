@@ -1,0 +1,235 @@
+"""What test cells call, and what keeps your predictions: a failed check says what to look at next."""
+
+import math
+import numbers
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse import runtime
+
+
+class Wrong(AssertionError):
+    """A check failed; `for_student` is the text that may be shown, also for a hidden test."""
+
+    def __init__(self, for_student: str):
+        super().__init__(for_student)
+        self.for_student = for_student
+
+
+def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6) -> bool:
+    """True where `found` agrees with `wanted` in shape, kind and, up to rounding, values; else raises Wrong.
+
+    found, wanted  a number, a tensor, an array, or a list of such
+    hint           the sentence that a student reads after what differs
+    rtol, atol     |found - wanted| may be atol + rtol |wanted|
+    """
+    theirs, ours = _tensor(found, hint), _tensor(wanted, hint)
+    if theirs.shape != ours.shape:
+        raise Wrong(_with(f"the shape should be {_shape(ours)}; yours is {_shape(theirs)}", hint))
+    if isinstance(wanted, Tensor | np.ndarray) and _kind(theirs) not in _FITS[_kind(ours)]:
+        raise Wrong(_with(f"{_kind(ours)} should come; yours are {_kind(theirs)} ({theirs.dtype})", hint))
+    theirs, ours = theirs.to(_wide(theirs)), ours.to(_wide(ours))
+    if ours.isfinite().all() and not theirs.isfinite().all():
+        which = "nan" if theirs.isnan().any() else "infinite"
+        share = f" ({int((~theirs.isfinite()).sum())} of {theirs.numel()} values)" if theirs.dim() else ""
+        raise Wrong(_with(f"yours is {which}{share}: a log of 0, an overflow, a division by 0?", hint))
+    good = torch.isclose(theirs, ours, rtol=rtol, atol=atol, equal_nan=True)
+    if not good.all():
+        raise Wrong(_with(_difference(theirs, ours, good), hint))
+    return True
+
+
+def numeric_gradient(function, *inputs: Tensor, step: float = 1e-5) -> tuple[Tensor, ...]:
+    """The gradient of a one-number `function`, measured: (f(x + step) - f(x - step)) / (2 step) at each.
+
+    inputs   tensors of any shape; they are not changed
+    returns  one float64 tensor for each input, of its shape
+
+    Slow and trustworthy: two calls for each number. The function is called with float64 tensors and must compute in
+    float64: a constant of its own in float32 would hide the step in rounding.
+    """
+    points = [torch.as_tensor(x).detach().double().clone() for x in inputs]
+    slopes = [torch.zeros_like(point) for point in points]
+    with torch.no_grad():
+        for point, slope in zip(points, slopes, strict=True):
+            flat, flat_slope = point.view(-1), slope.view(-1)
+            for i in range(len(flat)):
+                middle = float(flat[i])
+                flat[i] = middle + step
+                above = _number(function(*(p.clone() for p in points)))
+                flat[i] = middle - step
+                below = _number(function(*(p.clone() for p in points)))
+                flat[i] = middle
+                flat_slope[i] = (above - below) / (2 * step)
+    return tuple(slopes)
+
+
+def gradient(
+    function, *inputs: Tensor, found=None, hint: str = "", rtol: float = 1e-4, atol: float = 1e-6
+) -> bool:
+    """True where a gradient of `function` at `inputs` agrees with the numeric one; else raises Wrong.
+
+    function  takes the inputs, returns one number
+    found     the gradient to check: one tensor for each input (a lone tensor for one input);
+              None: what autograd finds
+    """
+    if found is None:
+        leaves = [torch.as_tensor(x).detach().double().clone().requires_grad_() for x in inputs]
+        value = function(*leaves)
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            raise Wrong(_with("no gradient comes through: cut by .item(), .detach() or NumPy?", hint))
+        found = torch.autograd.grad(value, leaves, allow_unused=True)
+        found = [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
+    elif not isinstance(found, list | tuple):
+        found = [found]
+    if len(found) != len(inputs):
+        raise Wrong(_with(f"{len(inputs)} gradients should come, one an input; yours are {len(found)}", hint))
+    hint = hint or "Compared with the slope measured by a small step each way"
+    for theirs, ours in zip(found, numeric_gradient(function, *inputs), strict=True):
+        close(theirs, ours, hint, rtol, atol)
+    return True
+
+
+# What the receipt shows. Kept in this process only: nothing is sent anywhere.
+_predictions: dict[str, tuple[str, float | None]] = {}
+_outcomes: dict[str, float] = {}
+_passed: list[str] = []
+
+
+def predict(name: str, value: float | None, question: str) -> None:
+    """Keep your guess until `outcome` tells; None: not guessed yet."""
+    if value is not None and not _is_number(value):
+        raise ValueError(f"predict: your guess is {value!r}: type a plain number, such as 12 or 0.5")
+    _predictions[name] = (question, value)
+    if value is None:
+        print(f"{question} Type a number in place of None and run this cell again.")
+    else:
+        print(f"{question} You say {value:g}. The answer comes soon; your guess is kept for the receipt.")
+
+
+def outcome(name: str, value: float) -> None:
+    """Say what came of the prediction of that name."""
+    value = float(value)
+    _outcomes[name] = value
+    guess = _predictions.get(name, ("", None))[1]
+    said = f"you said {guess:g}" if guess is not None else "you made no guess"
+    print(f"Outcome: {value:.4g}; {said}{_nearness(guess, value)}.")
+
+
+def passed(name: str) -> bool:
+    """Note for the receipt that the exercise of that name passed its tests; always True."""
+    if name not in _passed:
+        _passed.append(name)
+    if runtime.in_notebook():  # the judge, which is no notebook, talks over its output: say nothing there
+        print(f"✓ {name}: passed")
+    return True
+
+
+def receipt(*exercises: str) -> None:
+    """Print the card at the end of a lab: exercises done, predictions beside outcomes, time used.
+
+    exercises  the names of all exercises, to show which are open; none: only those done
+    """
+    names = list(exercises) or list(_passed)
+    done = [name for name in names if name in _passed]
+    lines = [f"Receipt: {runtime.session.assignment or 'no assignment started'}", ""]
+    lines += [f"  {'✓' if name in _passed else '–'} {name}" for name in names]
+    lines += ["", f"  {len(done)} of {len(names)} exercises done"] if names else ["  no exercise done yet"]
+    for name, (question, guess) in _predictions.items():
+        said = "no guess" if guess is None else f"{guess:g}"
+        came = f"{_outcomes[name]:.4g}" if name in _outcomes else "not seen yet"
+        lines.append(f"  {question} You: {said}. Outcome: {came}.")
+    if runtime.session.assignment:
+        cpu = time.process_time() - runtime.session.cpu_started
+        minutes = (time.monotonic() - runtime.session.clock_started) / 60
+        lines.append(f"  {cpu:.0f} processor seconds, {minutes:.0f} minutes since the first cell")
+    width = max(len(line) for line in lines) + 2
+    print("\n".join(["-" * width, *lines, "-" * width]))
+
+
+_FITS = {"yes/no": {"yes/no"}, "whole numbers": {"whole numbers"}, "numbers": {"numbers", "whole numbers"}}
+
+
+def _tensor(value, hint: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu").to_dense() if value.is_sparse else value.detach().to("cpu")
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
+        return torch.tensor(value)
+    if isinstance(value, bool):
+        return torch.tensor(value)
+    if isinstance(value, numbers.Integral) and abs(value) < 2**62:
+        return torch.tensor(int(value))
+    if isinstance(value, numbers.Real):
+        return torch.tensor(float(value), dtype=torch.float64)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        parts = [_tensor(part, hint) for part in value]
+        if len({part.shape for part in parts}) > 1:
+            raise Wrong(_with("the parts of your list have different shapes", hint))
+        kind = max((part.dtype for part in parts), key=_rank, default=torch.float64)
+        return torch.stack([part.to(kind) for part in parts]) if parts else torch.zeros(0)
+    if value is None:
+        raise Wrong(_with("yours is None: did you forget to `return` the result?", hint))
+    if callable(value):
+        raise Wrong(_with("yours is a function, not its value: did you forget the brackets ()?", hint))
+    raise Wrong(_with(f"numbers or a tensor should come; yours is a {type(value).__name__}", hint))
+
+
+def _rank(dtype: torch.dtype) -> int:
+    return 3 if dtype.is_complex else 2 if dtype.is_floating_point else 0 if dtype == torch.bool else 1
+
+
+def _kind(x: Tensor) -> str:
+    return ("yes/no", "whole numbers", "numbers", "numbers")[_rank(x.dtype)]
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    return torch.complex128 if x.dtype.is_complex else torch.float64
+
+
+def _shape(x: Tensor) -> str:
+    return f"{tuple(x.shape)}" if x.dim() else "() (a single number)"
+
+
+def _difference(found: Tensor, wanted: Tensor, good: Tensor) -> str:
+    if not found.dim():
+        return f"it should be {_show(wanted)}; yours is {_show(found)}"
+    gap = (found - wanted).abs().nan_to_num(math.inf).masked_fill(good, -1)
+    where = np.unravel_index(int(gap.argmax()), found.shape)
+    place = ", ".join(str(int(i)) for i in where)
+    return (
+        f"{int((~good).sum())} of {found.numel()} values differ, the most at [{place}]: "
+        f"it should be {_show(wanted[where])}; yours is {_show(found[where])}"
+    )
+
+
+def _show(x: Tensor) -> str:
+    return f"{x.item():.6g}"
+
+
+def _with(what: str, hint: str) -> str:
+    end = "" if what.endswith("?") else "."
+    return f"{what}{end} {hint}".rstrip()
+
+
+def _number(value) -> float:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise Wrong(f"a gradient needs a function that gives one number; this one gives {_shape(value)}.")
+    if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float16, torch.bfloat16):
+        raise Wrong(f"float64 went in, {value.dtype} came out: rounding hides the small step. Keep the dtype.")
+    return float(value.detach() if isinstance(value, Tensor) else value)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _nearness(guess: float | None, value: float) -> str:
+    if guess is None:
+        return ""
+    if math.isclose(guess, value, rel_tol=0.1, abs_tol=1e-9):
+        return ": well guessed"
+    return f": {guess / value:.2g} times the outcome" if abs(value) > 1e-9 else f": {abs(guess):.3g} off"

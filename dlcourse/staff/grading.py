@@ -1,0 +1,351 @@
+"""Grade a class: many submissions in parallel, each once, every result a record that no crash loses.
+
+A record is a file, written beside its final name, synced and renamed. It is named by what decides the result: the
+bytes of the hand-in, the cells of the assignment, the environment. Running again reads records and grades only what
+has none. The gradebook and every page are made from records, by this one process, at the end.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from dlcourse.staff import StaffError, notebooks, policy
+from dlcourse.staff.plan import Plan, make_plan, read_cells
+from dlcourse.staff.run import Grader
+from dlcourse.staff.sandbox import Limits, require_sandbox
+from dlcourse.staff.submissions import Cell, Submission, Unplaced, collect
+
+VERSION = 1  # of what grading does; a new one makes old records count no more
+SHIPPED = (".ipynb", ".db", ".pyc")  # beside a source notebook, but not given to a submission
+
+
+@dataclass
+class Assignment:
+    """One assignment as the grader knows it, from a source of ours or from any nbgrader source notebook."""
+
+    id: str
+    notebook: str  # name without ending
+    instructor: object  # nbformat notebook with solutions and hidden tests
+    released: object
+    assets: Path | None  # folder whose files stand beside the notebook
+    course: policy.Course | None
+    root: Path | None
+
+
+@dataclass
+class Outcome:
+    """What one call of `grade` did."""
+
+    assignment: Assignment
+    plan: Plan
+    records: list[dict]  # one for each student, sorted
+    fresh: set[str]  # students graded in this run; the others had a record
+    unplaced: list[Unplaced]
+    notes: list[str]  # for the instructor
+    folder: Path
+    trusted: bool
+
+
+# ---------------------------------------------------------------------------------------------------- the assignment
+
+
+def load_assignment(id_or_path: str, root=None, private=None) -> Assignment:
+    """An assignment of this course by id, or any nbgrader source notebook by path.
+
+    Raises StaffError where there is no such assignment, or its source has a mistake.
+    """
+    path = Path(id_or_path)
+    if path.suffix == ".ipynb" or path.is_file():
+        return _foreign(path)
+    root = Path(root) if root is not None else notebooks.find_root()
+    source, course = notebooks.load_checked(root, id_or_path, private)
+    instructor = notebooks.instructor_notebook(source, course)
+    released = notebooks.release_notebook(instructor)
+    return Assignment(source.id, source.id, instructor, released, source.path.parent, course, root)
+
+
+def _foreign(path: Path) -> Assignment:
+    import nbformat
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    if not path.is_file():
+        raise StaffError(f"{path}: no such notebook: name an assignment's id or a path such as source/ps1/ps1.ipynb")
+    try:
+        book = nbformat.reads(path.read_text("utf-8-sig"), as_version=4)
+        book = MetadataValidator().upgrade_notebook_metadata(book)
+    except Exception as err:  # nbformat and nbgrader raise many kinds
+        raise StaffError(f"{path}: not a notebook that can be read ({str(err).splitlines()[0]})") from None
+    marks = [c.metadata.nbgrader for c in book.cells if "nbgrader" in c.metadata]
+    names = [m.get("grade_id") for m in marks]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise StaffError(f"{path}: two cells have the grade id {twice[0]!r}: give each its own")
+    if not any(m.get("grade") or m.get("task") for m in marks):
+        raise StaffError(f"{path}: no cell gives points: mark test cells in nbgrader's Create Assignment view")
+    try:
+        released = notebooks.release_notebook(book)
+    except Exception as err:
+        raise StaffError(f"{path}: nbgrader cannot make the students' version ({str(err).splitlines()[0]})") from None
+    parent = path.resolve().parent
+    return Assignment(parent.name if parent.name else path.stem, path.stem, book, released, parent, None, None)
+
+
+def reference(assignment: Assignment) -> Submission:
+    """The instructor's own solutions as a hand-in."""
+    cells = [
+        Cell(c.cell_type == "code", c.source, (c.metadata.get("nbgrader") or {}).get("grade_id"), c.get("id"))
+        for c in assignment.instructor.cells
+    ]
+    digest = hashlib.sha256("\0".join(c.source for c in cells).encode()).hexdigest()
+    return Submission("(reference)", "the source", digest, cells)
+
+
+# ---------------------------------------------------------------------------------------------------- records
+
+
+class Records:
+    """The results of one assignment, one file each."""
+
+    def __init__(self, folder: Path, environment: str):
+        self.folder, self.environment = folder, environment
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".*.part"):
+            left.unlink(missing_ok=True)
+
+    def path(self, submission: Submission, plan: Plan) -> Path:
+        key = hashlib.sha256(f"{submission.digest} {plan.digest} {self.environment}".encode()).hexdigest()[:16]
+        name = re.sub(r"[^\w.-]", "_", submission.student)[:60]
+        name += "" if name == submission.student else "." + hashlib.sha256(submission.student.encode()).hexdigest()[:6]
+        return self.folder / f"{name}.{key}.json"
+
+    def read(self, submission: Submission, plan: Plan, limits: Limits) -> dict | None:
+        try:
+            record = json.loads(self.path(submission, plan).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        if record.get("timed_out") and record.get("cell_seconds", 0) < limits.cell_seconds:
+            return None  # more time than it had: it may get further
+        return record
+
+    def write(self, path: Path, record: dict) -> None:
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with open(part, "w", encoding="utf-8") as file:
+                json.dump(record, file, ensure_ascii=True)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+
+
+def environment_digest() -> str:
+    """What else decides a result: versions of what runs the cells."""
+    found = [str(VERSION), platform.python_version()]
+    for name in ("torch", "numpy", "ipython", "matplotlib", "scikit-learn", "torchvision"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return hashlib.sha256(" ".join(found).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def only_grader(folder: Path):
+    """Hold the course folder: one grader at a time. The lock goes with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".grading.lock"
+    with open(path, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            who = file.read(100).strip() or "another process"
+            raise StaffError(f"{folder}: {who} is grading into this folder: wait until it is done") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        yield
+
+
+# ---------------------------------------------------------------------------------------------------- grading
+
+
+def grade(
+    id_or_path: str,
+    where,
+    folder,
+    *,
+    root=None,
+    private=None,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+    trust: bool = False,
+    students=None,
+    progress=None,
+) -> Outcome:
+    """Grade every hand-in of an assignment below `where` into the course folder `folder`.
+
+    progress   called with (done, all, record) after each submission
+    students   only these ids
+    Raises StaffError where the assignment, the place or the sandbox is not there.
+    """
+    limits = limits or Limits()
+    if jobs is not None and jobs < 1:
+        raise StaffError(f"--jobs {jobs}: at least 1 submission at a time")
+    assignment = load_assignment(id_or_path, root, private)
+    found, unplaced = collect(where, assignment.id, assignment.course, assignment.notebook)
+    if students:
+        found = [s for s in found if s.student in set(students)]
+        if not found:
+            raise StaffError(f"--student {', '.join(students)}: nobody of that id handed in {assignment.id}")
+    if not trust:
+        require_sandbox()
+    folder = Path(folder)
+    with only_grader(folder):
+        records = Records(folder / "records" / assignment.id, environment_digest())
+        assets = _assets(assignment, folder)
+        plan, notes = calibrate(assignment, records, limits, assets, trust)
+        results: dict[str, dict] = {}
+        todo = []
+        for submission in found:
+            record = records.read(submission, plan, limits)
+            if record is None:
+                todo.append(submission)
+            else:
+                results[submission.student] = _as_submitted(record, submission)
+        if todo:
+            _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progress, len(found))
+        outcome = Outcome(
+            assignment, plan, [_with_policy(results[s.student], assignment) for s in found],
+            {s.student for s in todo}, unplaced, notes, folder, trust,
+        )  # fmt: skip
+        from dlcourse.staff import gradebook
+
+        gradebook.publish(outcome)
+    return outcome
+
+
+def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progress, total) -> None:
+    jobs = min(jobs or os.cpu_count() or 1, len(todo))
+    with Grader(plan, limits, assets=assets, trust=trust) as grader:
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            waiting = {pool.submit(_grade_one, grader, s, records, limits): s for s in todo}
+            for future in as_completed(waiting):
+                submission = waiting[future]
+                results[submission.student] = future.result()
+                if progress is not None:
+                    progress(len(results), total, results[submission.student])
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _grade_one(grader: Grader, submission: Submission, records: Records, limits: Limits) -> dict:
+    record = grader.grade(submission)
+    timed_out = any(c["status"] in ("timeout", "not run") for c in record["cells"].values()) or "timeout" in record["flags"]
+    record |= {
+        "digest": submission.digest, "tests": grader.plan.digest, "environment": records.environment,
+        "cell_seconds": limits.cell_seconds, "timed_out": timed_out, "trusted": grader.trust,
+    }  # fmt: skip
+    records.write(records.path(submission, grader.plan), record)
+    return record
+
+
+def _as_submitted(record: dict, submission: Submission) -> dict:
+    """A record of the same bytes: when and under which name they came is taken from the files as they are now."""
+    record["file"] = submission.file
+    record["submitted"] = submission.submitted.isoformat() if submission.submitted else None
+    for word in ("misnamed", "two files"):
+        record["flags"] = [f for f in record["flags"] if f != word] + ([word] if word in submission.flags else [])
+    return record
+
+
+def _with_policy(record: dict, assignment: Assignment) -> dict:
+    """Add what course.toml says about lateness: `late_days`, `late_factor`, `final_score`."""
+    from datetime import datetime
+
+    course, factor, days = assignment.course, 1.0, 0.0
+    facts = course.assignments.get(assignment.id) if course is not None else None
+    if facts is not None and record["submitted"]:
+        days = policy.lateness_days(facts.due, datetime.fromisoformat(record["submitted"]))
+        rule = course.late.get(facts.kind)
+        factor = policy.late_factor(rule, days) if rule is not None else 1.0
+    record["late_days"], record["late_factor"] = round(days, 3), factor
+    record["final_score"] = None if record["score"] is None else round(record["score"] * factor, 6)
+    record["flags"] = [f for f in record["flags"] if f != "late"] + (["late"] if factor < 1 else [])
+    return record
+
+
+def _assets(assignment: Assignment, folder: Path) -> Path | None:
+    """A copy of what stands beside the source (helper modules, data), without notebooks, sources and answers."""
+    import shutil
+
+    if assignment.assets is None:
+        return None
+    target = folder / "records" / assignment.id / "assets"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    ours = {f"{assignment.id}.py", "answers.py"} if assignment.root is not None else set()
+    for path in sorted(assignment.assets.iterdir()):
+        if path.name.startswith((".", "__")) or path.name in ours or path.suffix in SHIPPED or path.is_symlink():
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, symlinks=False, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ipynb"))
+        else:
+            shutil.copyfile(path, target / path.name)
+    return target.resolve() if any(target.iterdir()) else None
+
+
+def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[str]]:
+    """Grade the instructor's own solutions first: every test must give them all its points.
+
+    A test that does not pass when it is split between judge and box, but does beside the student's code, is run there
+    ("weak"). One that passes in neither way is the author's mistake, and is named. The answer is kept as a record.
+    """
+    cells = read_cells(assignment.instructor, assignment.released)
+    plan = make_plan(assignment.id, cells)
+    model = reference(assignment)
+    path = records.folder / f".reference.{plan.digest[:12]}.{records.environment}.json"
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        kept = _calibrate(plan, cells, model, limits, assets, trust)
+        records.write(path, kept)
+    if kept["weak"]:
+        plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))
+    return plan, kept["notes"]
+
+
+def _calibrate(plan, cells, model, limits, assets, trust) -> dict:
+    def short_of(plan):
+        with Grader(plan, limits, assets=assets, trust=trust) as grader:
+            done = grader.grade(Submission(model.student, model.file, model.digest, model.cells))["cells"]
+        return {i.name: done[i.name] for i in plan.tests if done[i.name]["score"] != i.points}
+
+    missing = short_of(plan)
+    notes, weak = [], []
+    if missing:
+        again = short_of(make_plan(plan.assignment, cells, frozenset(missing)))
+        weak = [n for n in missing if n not in again]
+        for name in weak:
+            notes.append(f"{name} is weak: it cannot be split from the student's code ({missing[name]['message']})")
+        for name in again:
+            notes.append(f"{name} does not pass with the instructor's own solution: {missing[name]['message']}")
+    return {"weak": weak, "notes": notes}
+
+
+def as_json(outcome: Outcome) -> str:
+    """What `--json` writes: a list with one object a submission, one a line."""
+    keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
+    more = ("state", "problem", "file", "submitted", "late_days", "late_factor", "final_score")
+    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=False) for r in outcome.records]
+    return "[\n" + ",\n".join(rows) + "\n]\n"

@@ -1,0 +1,315 @@
+"""Split an assignment between the student's box and the judge: which cell runs where, and which names cross.
+
+Made from the instructor's notebook alone (nbgrader's source, with solutions and hidden tests), by reading syntax trees:
+  - tests run in the judge;
+  - the instructor's other code cells run in the judge too, as long as nothing in them comes from a student;
+  - a name that a solution cell defines is fetched from the box, as it was at the test's place in the notebook;
+  - an instructor's cell that uses such names runs in the judge only when a test needs what it defines.
+"""
+
+import ast
+import builtins
+import hashlib
+import warnings
+import zlib
+from dataclasses import dataclass, field
+
+BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "__name__", "In", "Out"}
+
+
+@dataclass
+class Item:
+    """Something the judge runs: a test, or an instructor's cell."""
+
+    name: str
+    source: str
+    at: int  # place among the cells of the source
+    points: float | None = None  # of a test
+    names: list[str] = field(default_factory=list)  # to be fetched from the student
+    needs: list[str] = field(default_factory=list)  # other items to be run before
+    group: str = ""  # items that share a session in the box
+    seed: int = 0
+    weak: bool = False
+
+
+@dataclass
+class SourceCell:
+    """A cell of the instructor's notebook, and what it is to the grader."""
+
+    name: str  # nbgrader's grade_id, else the cell's own id
+    kind: str  # "test", "solution", "manual", "task", "locked", "free", "text"
+    source: str
+    released: str  # as the student got it
+    is_code: bool
+    points: float | None = None
+    id: str | None = None  # nbformat's, where it differs from the name
+    checksum: str | None = None  # of the released cell
+
+
+@dataclass
+class Plan:
+    """All that grading needs to know of one assignment."""
+
+    assignment: str
+    cells: list[SourceCell]
+    items: dict[str, Item]
+    shared: list[str]  # instructor's cells that the judge runs always, in order
+    run_in_box: set[str]  # tests whose visible part later cells need in the student's process
+    imports: list[str]  # modules worth importing before the first fork
+    digest: str
+
+    @property
+    def tests(self) -> list[Item]:
+        return [i for i in self.items.values() if i.points is not None]
+
+    @property
+    def max_score(self) -> float:
+        return sum(c.points or 0 for c in self.cells)
+
+
+# ---------------------------------------------------------------------------------------------------- names
+
+
+def names_of(source: str) -> tuple[set[str], set[str], bool]:
+    """Global names that a cell reads before it has bound them, names it binds, and whether it binds unknown ones."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):
+        return set(), set(), False
+    reads: set[str] = set()
+    bound: set[str] = set()
+    late: set[str] = set()  # read inside functions: bound anywhere in the cell is soon enough
+    star = False
+    for statement in tree.body:
+        for node in ast.walk(statement):
+            star |= isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names)
+        now, then, made = _visit(statement)
+        reads |= now - bound
+        late |= then
+        bound |= made
+    return reads | (late - bound), bound, star
+
+
+def _visit(node) -> tuple[set[str], set[str], set[str]]:
+    """(names read now, names read when called, names bound) of one statement at the top of a cell."""
+    now: set[str] = set()
+    late: set[str] = set()
+    made: set[str] = set()
+
+    def walk(n, local: frozenset | None):
+        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            if not isinstance(n, ast.Lambda):
+                (made.add if local is None else lambda x: None)(n.name)
+                for part in [*n.decorator_list, *([n.returns] if n.returns else [])]:
+                    walk(part, local)
+            arguments = n.args
+            for part in [*arguments.defaults, *(d for d in arguments.kw_defaults if d)]:
+                walk(part, local)
+            inner = set(local or ())
+            inner |= {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+            inner |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a}
+            body = [n.body] if isinstance(n, ast.Lambda) else n.body
+            inner |= _bound_inside(body)
+            for part in body:
+                walk(part, frozenset(inner))
+            return
+        if isinstance(n, ast.ClassDef):
+            (made.add if local is None else lambda x: None)(n.name)
+            for part in [*n.decorator_list, *n.bases, *n.keywords]:
+                walk(part, local)
+            inside = frozenset(set(local or ()) | _bound_inside(n.body))
+            for part in n.body:
+                walk(part, inside)
+            return
+        if isinstance(n, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            targets = {t.id for g in n.generators for t in ast.walk(g.target) if isinstance(t, ast.Name)}
+            inner = frozenset(set(local or ()) | targets)
+            for part in ast.iter_child_nodes(n):
+                walk(part, inner if local is not None else _Comp(inner))
+            return
+        if isinstance(n, ast.Name):
+            if isinstance(n.ctx, ast.Load):
+                if local is None or isinstance(local, _Comp):
+                    if n.id not in (local or ()):
+                        if n.id not in made:
+                            now.add(n.id)
+                elif n.id not in local:
+                    late.add(n.id)
+            elif local is None:
+                made.add(n.id)
+            return
+        if isinstance(n, ast.Import | ast.ImportFrom) and local is None:
+            made.update((a.asname or a.name.split(".")[0]) for a in n.names if a.name != "*")
+            return
+        if isinstance(n, ast.ExceptHandler) and n.name and local is None:
+            made.add(n.name)
+        if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and local is None:
+            now.add(n.target.id)
+        if isinstance(n, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and n.value is not None:
+            walk(n.value, local)  # the right side is read first
+            for target in n.targets if isinstance(n, ast.Assign) else [n.target]:
+                walk(target, local)
+            return
+        if isinstance(n, (ast.For, ast.AsyncFor)):
+            for part in [n.iter, n.target, *n.body, *n.orelse]:
+                walk(part, local)
+            return
+        for part in ast.iter_child_nodes(n):
+            walk(part, local)
+
+    walk(node, None)
+    return now, late, made
+
+
+class _Comp(frozenset):
+    """Names bound by a comprehension at the top of a cell: it runs at once."""
+
+
+def _bound_inside(body) -> set[str]:
+    found: set[str] = set()
+    outer: set[str] = set()
+    for statement in body:
+        for n in ast.walk(statement):
+            if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load):
+                found.add(n.id)
+            elif isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(n.name)
+            elif isinstance(n, (ast.Import, ast.ImportFrom)):
+                found.update((a.asname or a.name.split(".")[0]) for a in n.names)
+            elif isinstance(n, ast.ExceptHandler) and n.name:
+                found.add(n.name)
+            elif isinstance(n, ast.Global):
+                outer.update(n.names)
+    return found - outer
+
+
+def imports_of(source: str) -> str:
+    """The import statements at the top level of a cell, alone."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ""
+    kept = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(n) for n in kept)
+
+
+# ---------------------------------------------------------------------------------------------------- the plan
+
+
+def read_cells(instructor, released) -> list[SourceCell]:
+    """Classify the cells of an instructor's notebook; `released` is what students got, cell by cell."""
+    cells = []
+    for number, (cell, given) in enumerate(zip(instructor.cells, released.cells, strict=True)):
+        mark = cell.metadata.get("nbgrader") or {}
+        is_code = cell.cell_type == "code"
+        grade, solution, locked, task = (bool(mark.get(k)) for k in ("grade", "solution", "locked", "task"))
+        if task:
+            kind = "task"
+        elif grade and solution:
+            kind = "manual"
+        elif grade:
+            kind = "test" if is_code else "manual"
+        elif solution:
+            kind = "solution" if is_code else "manual"
+        elif not is_code:
+            kind = "text"
+        else:
+            kind = "locked" if locked else "free"
+        points = float(mark.get("points") or 0) if grade or task else None
+        name = mark.get("grade_id") or cell.get("id") or f"cell-{number}"
+        checksum = (given.metadata.get("nbgrader") or {}).get("checksum")
+        cells.append(SourceCell(name, kind, cell.source, given.source, is_code, points, cell.get("id"), checksum))
+    return cells
+
+
+def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozenset()) -> Plan:
+    """Decide what the judge runs for `assignment`, and what each test takes from the student."""
+    items: dict[str, Item] = {}
+    shared: list[str] = []
+    definer: dict[str, str] = {}  # name -> "student", "judge", or the item that defines it
+    star = False
+    test_names: dict[str, str] = {}
+    run_in_box: set[str] = set()
+    for at, cell in enumerate(cells):
+        if not cell.is_code:
+            continue
+        reads, binds, opens = names_of(cell.source)
+        seed = zlib.crc32(f"{assignment}/{cell.name}".encode())
+        if cell.kind in ("solution", "manual"):
+            definer.update(dict.fromkeys(binds, "student"))
+            run_in_box |= {test_names[n] for n in reads if n in test_names}
+            lines = imports_of(cell.source)
+            if lines:
+                _, imported, _ = names_of(lines)
+                name = f"{cell.name}.imports"
+                items[name] = Item(name, lines, at, seed=seed)
+                shared.append(name)
+                definer.update(dict.fromkeys(imported, "judge"))
+            continue
+        item = Item(cell.name, cell.source, at, points=cell.points if cell.kind == "test" else None, seed=seed)
+        for name in sorted(reads):
+            source = definer.get(name)
+            if source == "student" or (source is None and name not in BUILTINS and not star and cell.kind == "test"):
+                item.names.append(name)
+            elif source not in (None, "judge", cell.name):
+                item.needs.append(source)
+        if cell.kind == "test":
+            item.weak = cell.name in weak
+            definer.update(dict.fromkeys(binds, cell.name))
+            test_names.update(dict.fromkeys(binds, cell.name))
+        else:
+            star |= opens
+            run_in_box |= {test_names[n] for n in reads if n in test_names}
+            for n in binds:
+                test_names.pop(n, None)
+            if item.names or item.needs:
+                definer.update(dict.fromkeys(binds, cell.name))
+            else:
+                shared.append(cell.name)
+                definer.update(dict.fromkeys(binds, "judge"))
+        items[cell.name] = item
+    _group(items)
+    wanted = {n for i in items.values() if i.points is not None for n in _all_needs(items, i)}
+    items = {k: i for k, i in items.items() if i.points is not None or k in shared or k in wanted}
+    text = "\n".join(c.source for c in cells)
+    imports = [m for m in ("numpy", "torch") if m in text]
+    if "torch" in imports:
+        imports += ["torch._dynamo", "torch.nn.functional", "torch.optim"] if "optim" in text else ["torch.nn.functional"]
+    digest = hashlib.sha256(repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()).hexdigest()
+    return Plan(assignment, cells, items, shared, run_in_box, imports, digest)
+
+
+def _all_needs(items, item, seen=None) -> list[str]:
+    """The items that `item` stands on, each after what it needs itself."""
+    seen = [] if seen is None else seen
+    for need in item.needs:
+        if need in items and need not in seen and need != item.name:
+            _all_needs(items, items[need], seen)
+            if need not in seen:
+                seen.append(need)
+    return seen
+
+
+def order_of(plan: Plan, item: Item) -> list[str]:
+    return [n for n in _all_needs(plan.items, item) if plan.items[n].points is None]
+
+
+def _group(items: dict[str, Item]) -> None:
+    """Items that hand objects to one another share a session: a test and what it needs, and all that need the same."""
+    parent = {name: name for name in items}
+
+    def root(name):
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for item in items.values():
+        for need in item.needs:
+            if need in items:
+                parent[root(item.name)] = root(need)
+    for item in items.values():
+        item.group = root(item.name)

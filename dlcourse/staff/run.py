@@ -1,0 +1,543 @@
+"""Grade one submission: its cells in the student's box, the tests in a judge, the driver between the two.
+
+First pass: the student's cells run in notebook order; at each test's place the box takes a checkpoint. Second pass: a
+judge runs the tests; what it asks of the student's code goes to a process forked from that checkpoint. This process
+passes messages on, holds the clock, and believes neither side.
+"""
+
+import json
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dlcourse.staff import wire
+from dlcourse.staff.plan import Item, Plan, SourceCell, names_of, order_of
+from dlcourse.staff.sandbox import Box, BoxGone, Channel, Limits, Server, Watch
+from dlcourse.staff.submissions import Cell, Submission
+
+INTERRUPT_SECONDS = 3.0  # for a cell to end after it was interrupted
+CONTROL = 10_000  # added to the number of a session that holds a negative control
+GRACE = 5.0  # seconds beyond a limit that the driver's own work may take
+
+
+# ---------------------------------------------------------------------------------------------------- what to run
+
+
+@dataclass
+class Step:
+    """One thing of the first pass: run a cell, or note a place."""
+
+    source: str | None = None  # to run
+    shown: int | None = None  # index of the student's cell it belongs to
+    name: str | None = None
+    marks: list[str] = field(default_factory=list)  # items whose place is after this step
+
+
+@dataclass
+class Merged:
+    """A submission laid over the assignment: what to run, and each answer that a person will read."""
+
+    steps: list[Step]
+    answers: dict[str, str]  # manual cell -> the student's text
+    cells: list[tuple[Cell, str | None]]  # the student's cells with the source cell each belongs to
+
+
+def merge(plan: Plan, submission: Submission) -> Merged:
+    """Match what came with what was given out; everything locked is ours, and where it was changed a flag says so."""
+    sources = plan.cells
+    owner = _match(plan, submission)
+    place: dict[int, int] = {}  # source cell -> the student's cell (the last one, where there are several)
+    for i, at in enumerate(owner):
+        if at is not None:
+            if at in place and sources[at].kind != "text":
+                submission.flag("cells doubled")
+            place[at] = i
+    for at, source in enumerate(sources):
+        if source.kind in ("test", "locked") and at in place:
+            if submission.cells[place[at]].source.strip() not in (source.released.strip(), source.source.strip()):
+                submission.flag("tests changed")
+        elif source.kind in ("test", "solution") and at not in place:
+            submission.flag("cells missing")
+
+    before: dict[int, list[Step]] = {}  # things to do before the student's cell number i
+    end = len(submission.cells)
+    for at, source in enumerate(sources):
+        wanted = source.name in plan.items and (source.kind == "test" or plan.items[source.name].names)
+        rerun = source.kind == "locked" and at not in place
+        if not (wanted or rerun or (source.name in plan.run_in_box and at not in place)):
+            continue
+        held = (b for b in range(at) if b in place and sources[b].kind not in ("text", "test"))
+        after = max((place[b] + 1 for b in held), default=0)
+        here = place[at] + 1 if at in place else after
+        if at not in place:  # put back before the next thing that was given out
+            while here < end and owner[here] is None:
+                here += 1
+        step = Step(name=source.name, marks=[source.name] if wanted else [])
+        if (rerun or source.name in plan.run_in_box) and at not in place:
+            step.source = source.released
+        before.setdefault(max(here, after), []).append(step)
+
+    steps: list[Step] = []
+    for i in range(end + 1):
+        if i < end:
+            steps += [s for s in before.get(i, [])]
+            cell, at = submission.cells[i], owner[i]
+            source = sources[at] if at is not None else None
+            if not cell.code:
+                continue
+            if source is not None and source.kind == "test":
+                if source.name in plan.run_in_box:
+                    steps.append(Step(source.released, None, source.name))
+            elif source is not None and source.kind == "locked":
+                steps.append(Step(source.released, i, source.name))
+            elif cell.source.strip():
+                steps.append(Step(cell.source, i, source.name if source else None))
+        else:
+            steps += before.get(end, [])
+    answers = {}
+    for at, source in enumerate(sources):
+        if source.kind in ("manual", "task"):
+            answers[source.name] = submission.cells[place[at]].source if at in place else source.released
+    named = [(c, sources[at].name if at is not None else None) for c, at in zip(submission.cells, owner, strict=True)]
+    return Merged(steps, answers, named)
+
+
+def _match(plan: Plan, submission: Submission) -> list[int | None]:
+    """For each of the student's cells the source cell it comes from: by grade id, cell id, text, then name defined."""
+    sources, cells = plan.cells, submission.cells
+    by_name = {s.name: i for i, s in enumerate(sources)}
+    by_id = {s.id: i for i, s in enumerate(sources) if s.id}
+    owner: list[int | None] = [None] * len(cells)
+    for i, cell in enumerate(cells):
+        for key, table in ((cell.grade_id, by_name), (cell.id, by_name), (cell.id, by_id)):
+            at = table.get(key) if key else None
+            if at is not None and sources[at].is_code == cell.code:
+                owner[i] = at
+                break
+    taken = {at for at in owner if at is not None}
+    mended = False
+    free: dict[tuple[bool, str], list[int]] = {}
+    for at, source in enumerate(sources):
+        if at not in taken and source.released.strip():
+            free.setdefault((source.is_code, source.released.strip()), []).append(at)
+    for i, cell in enumerate(cells):
+        same = free.get((cell.code, cell.source.strip()))
+        if owner[i] is None and same:
+            owner[i] = same.pop(0)
+            taken.add(owner[i])
+            mended |= sources[owner[i]].kind in ("test", "solution", "manual")
+    open_solutions = [at for at, s in enumerate(sources) if at not in taken and s.kind == "solution"]
+    if open_solutions:
+        defines = {i: names_of(c.source)[1] for i, c in enumerate(cells) if owner[i] is None and c.code}
+        for at in open_solutions:
+            wanted = names_of(sources[at].source)[1]
+            best = max(defines, key=lambda i: len(defines[i] & wanted), default=None)
+            if best is not None and defines[best] & wanted:
+                owner[best] = at
+                taken.add(at)
+                del defines[best]
+                mended = True
+    for at, source in enumerate(sources):  # a written answer without its id: the text below its question
+        if source.kind == "manual" and at not in taken and at and at - 1 in owner:
+            i = owner.index(at - 1) + 1
+            if i < len(cells) and owner[i] is None and cells[i].code == source.is_code:
+                owner[i] = at
+                taken.add(at)
+                mended = True
+    if mended:
+        submission.flag("ids mended")
+    return owner
+
+
+# ---------------------------------------------------------------------------------------------------- the two passes
+
+
+class Grader:
+    """Grades submissions of one assignment, several at a time; owns the judges' sandbox and the watcher."""
+
+    def __init__(self, plan: Plan, limits: Limits, *, assets: Path | None = None, trust: bool = False):
+        self.plan, self.limits, self.assets, self.trust = plan, limits, assets, trust
+        self.watch = Watch()
+        self.judges = Box("dlcourse.staff.judge", limits, arguments=plan.imports, assets=assets, trust=trust)
+
+    def grade(self, submission: Submission) -> dict:
+        """The record of one submission, without what only the caller knows. Never raises for what a student did."""
+        began = time.monotonic()
+        if submission.problem:
+            return self._record(submission, None, {}, [], began)
+        merged = merge(self.plan, submission)
+        run = Run(self, merged)
+        try:
+            verdicts = run.grade()
+        finally:
+            run.close()
+        for word in run.flags:
+            submission.flag(word)
+        return self._record(submission, merged, verdicts, run.shown(), began)
+
+    def _record(self, submission, merged, verdicts, shown, began) -> dict:
+        cells = {}
+        for source in self.plan.cells:
+            if source.points is None:
+                continue
+            if submission.problem:
+                cells[source.name] = _cell(source, None, "not run", submission.problem)
+            elif source.kind == "test":
+                cells[source.name] = _score(source, verdicts.get(source.name))
+                if self.plan.items[source.name].weak:
+                    cells[source.name]["weak"] = True
+            elif merged.answers[source.name].strip() == source.released.strip():
+                cells[source.name] = _cell(source, 0.0, "unanswered", "No answer was given.")
+            else:
+                cells[source.name] = _cell(source, None, "needs marking", "")
+        marking = any(c["status"] == "needs marking" for c in cells.values())
+        return {
+            "student": submission.student,
+            "assignment": self.plan.assignment,
+            "file": submission.file,
+            "submitted": submission.submitted.isoformat() if submission.submitted else None,
+            "state": "could not run" if submission.problem else "needs marking" if marking else "graded",
+            "problem": submission.problem,
+            "score": None if submission.problem else round(sum(c["score"] or 0 for c in cells.values()), 6),
+            "max_score": self.plan.max_score,
+            "cells": cells,
+            "flags": list(submission.flags),
+            "seconds": round(time.monotonic() - began, 2),
+            "shown": shown,
+        }
+
+    def close(self) -> None:
+        self.judges.close()
+        self.watch.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+def _cell(source: SourceCell, score, status: str, message: str) -> dict:
+    return {"score": score, "max_score": source.points, "status": status, "message": message}
+
+
+def _score(source: SourceCell, verdict: dict | None) -> dict:
+    if verdict is None:
+        told = "This test was not reached: the notebook took too long or ended too often."
+        return _cell(source, 0.0, "not run", told)
+    outcome, message = verdict["outcome"], verdict.get("message", "")
+    if outcome == "passed":
+        return _cell(source, source.points, "passed", "")
+    if outcome == "partial":
+        full = verdict["points"] == source.points
+        status = "passed" if full else "partial" if verdict["points"] else "failed"
+        return _cell(source, verdict["points"], status, "" if full else "Part of this test passes.")
+    known = {"failed": "failed", "undefined": "failed", "unanswered": "unanswered", "author": "author error"}
+    status = known.get(outcome)
+    if status is None:
+        status = "timeout" if verdict.get("why") == "timeout" else "crashed"
+    return _cell(source, 0.0, status, message)
+
+
+class Run:
+    """The processes of one submission."""
+
+    def __init__(self, grader: Grader, merged: Merged):
+        self.grader, self.plan, self.limits, self.merged = grader, grader.plan, grader.limits, merged
+        self.box: Box | None = None
+        self.main: Channel | None = None
+        self.control: Server | None = None
+        self.checkpoints: dict[str, Server] = {}  # group -> the waiting process
+        self.sessions: dict[int, tuple[Channel, int, str]] = {}
+        self.judge: Channel | None = None
+        self.judge_pid = None
+        self.done: set[str] = set()
+        self.skip: set[int] = set()  # steps that killed or blocked the process
+        self.restarts = 0
+        self.flags: list[str] = []
+        self.outputs: dict[int, list] = {}  # student's cell -> what it showed
+        groups = {}
+        for item in self.plan.items.values():
+            groups.setdefault(item.group, len(groups) + 1)
+        self.group_numbers = groups
+
+    def flag(self, word):
+        if word not in self.flags:
+            self.flags.append(word)
+
+    def grade(self) -> dict[str, dict]:
+        if not self.first_pass():
+            return {}
+        return self.second_pass()
+
+    # ---- first pass
+
+    def first_pass(self) -> bool:
+        """Run the student's cells; True where the end was reached."""
+        until = time.monotonic() + self.limits.notebook_seconds
+        while True:
+            fatal = self.attempt(until)
+            if fatal is None:
+                return True
+            self.skip.add(fatal)
+            self.restarts += 1
+            if self.restarts > self.limits.restarts or time.monotonic() > until:
+                self.skip |= {i for i, s in enumerate(self.merged.steps) if i > fatal and s.source is not None}
+                self.flag("stopped early")
+                if self.restarts > self.limits.restarts + 1:
+                    return False
+
+    def attempt(self, until: float) -> int | None:
+        """One run through all steps in a fresh process; the step that ended it, or None."""
+        self.start_main()
+        last = {}
+        for i, step in enumerate(self.merged.steps):
+            for name in step.marks:
+                last[self.plan.items[name].group] = i
+        for i, step in enumerate(self.merged.steps):
+            try:
+                if step.source is not None and i not in self.skip and time.monotonic() < until:
+                    self.run_cell(i, step, until)
+                for name in step.marks:
+                    self.mark(self.plan.items[name], take=last[self.plan.items[name].group] == i)
+            except BoxGone as gone:
+                why = self.box.why or gone.why
+                code = None
+                if gone.why == "gone" and self.box.why is None:
+                    with suppress(BoxGone):
+                        code = self.box.ask({"status": self.main_pid, "wait": 1}, seconds=2).get("code")
+                self.note(step, why, code)
+                self.stop_main()
+                return i
+        self.stop_main()
+        return None
+
+    def start_main(self) -> None:
+        if self.box is None or self.box.why is not None:
+            if self.box is not None:
+                self.box.close()
+            self.forget_checkpoints()
+            g = self.grader
+            self.box = Box("dlcourse.staff.box", self.limits, assets=g.assets, trust=g.trust, watch=g.watch)
+        self.forget_checkpoints()
+        self.main, self.control = Channel(), Server()
+        self.main_pid = self.box.fork(self.main.there, self.control.there)
+
+    def stop_main(self) -> None:
+        if self.main is None:
+            return
+        with suppress(BoxGone):
+            self.box.ask({"kill": self.main_pid}, seconds=5)
+        self.main.close()
+        self.control.close()
+        self.main = None
+
+    def run_cell(self, number: int, step: Step, until: float) -> None:
+        self.tell({"run": step.source})
+        limit = min(time.monotonic() + self.limits.cell_seconds, until)
+        try:
+            answer = self.hear(limit)
+        except BoxGone as gone:
+            if gone.why != "timeout" or self.box.why:
+                raise
+            self.flag("timeout")
+            self.box.ask({"interrupt": self.main_pid}, seconds=5)
+            answer = self.hear(time.monotonic() + INTERRUPT_SECONDS)
+            answer.setdefault("outputs", []).append(_notice(f"[stopped after {self.limits.cell_seconds:g} s]"))
+        if step.shown is not None:
+            outputs = answer.get("outputs")
+            self.outputs[step.shown] = outputs if isinstance(outputs, list) else []
+
+    def mark(self, item: Item, take: bool) -> None:
+        """Note the names that `item` reads; take the checkpoint where it is the last of its group."""
+        message = {"snapshot": item.name, "names": item.names}
+        if take:
+            waiting = Server()
+            with suppress(OSError):
+                socket.send_fds(self.control.here, [b"checkpoint"], [waiting.there.fileno()])
+            waiting.there.close()
+            self.checkpoints[item.group] = waiting
+            message["checkpoint"] = 1
+        self.tell(message)
+        self.hear(time.monotonic() + 30)
+
+    def tell(self, message: dict) -> None:
+        self.main.send(wire.TO_BOX, 0, json.dumps(message).encode("utf-8", "backslashreplace"))
+
+    def hear(self, deadline: float) -> dict:
+        _, _, head, _ = self.main.receive(deadline)
+        try:
+            answer = json.loads(bytes(head))
+        except (ValueError, RecursionError):
+            raise BoxGone("sent a message that is not one") from None
+        return answer if isinstance(answer, dict) else {}
+
+    def note(self, step: Step, why: str, code=None) -> None:
+        self.flag({"timeout": "timeout", "memory": "memory"}.get(why, "crashed"))
+        if step.shown is not None:
+            text = f"[this cell ended the notebook ({_said(why, code, self.limits)}); it goes on without it]"
+            self.outputs[step.shown] = [_notice(text)]
+
+    def forget_checkpoints(self) -> None:
+        for server in self.checkpoints.values():
+            server.close()
+        self.checkpoints.clear()
+        for channel, _, _ in self.sessions.values():
+            channel.close()
+        self.sessions.clear()
+
+    # ---- second pass
+
+    def second_pass(self) -> dict[str, dict]:
+        until = time.monotonic() + self.limits.notebook_seconds
+        verdicts: dict[str, dict] = {}
+        failed: dict[str, dict] = {}
+        self.start_judge()
+        for item in sorted(self.plan.tests, key=lambda i: i.at):
+            if time.monotonic() > until:
+                self.flag("stopped early")
+                break
+            if self.judge is None:
+                self.start_judge()
+            for before in self.plan.shared:
+                if self.plan.items[before].at < item.at and before not in self.done:
+                    self.run_item(before, 0, until)
+            for need in order_of(self.plan, item):
+                if need not in self.done:
+                    failed[need] = self.run_item(need, self.group_numbers[item.group], until)
+            verdict = self.run_item(item.name, self.group_numbers[item.group], until)
+            if verdict.pop("undefined", False):  # say why the cell above did not get there
+                earlier = (failed[n] for n in order_of(self.plan, item) if failed.get(n, {}).get("outcome") != "passed")
+                verdict = next((v for v in earlier if v), verdict)
+            if item.weak and verdict["outcome"] in ("passed", "partial") and item.names:
+                control = self.run_item(item.name + ".control", CONTROL + self.group_numbers[item.group], until)
+                if control["outcome"] in ("passed", "partial"):
+                    told = "This test passes whatever your code does: something that it relies on was replaced."
+                    verdict = {"outcome": "failed", "message": told}
+                    self.flag("test replaced")
+            verdicts[item.name] = verdict
+            if verdict["outcome"] == "died":
+                self.flag({"timeout": "timeout", "memory": "memory"}.get(verdict.get("why"), "crashed"))
+        return verdicts
+
+    def start_judge(self) -> None:
+        self.judge = Channel()
+        self.judge_pid = self.grader.judges.fork(self.judge.there)
+        self.done.clear()
+        items = {}
+        for item in self.plan.items.values():
+            items[item.name] = {"source": item.source, "points": item.points, "names": item.names, "seed": item.seed}
+            items[item.name]["needs"] = bool(item.needs)
+            if item.weak:
+                items[item.name] |= {"weak": True, "stubs": []}
+                items[item.name + ".control"] = items[item.name] | {"stubs": item.names}
+        self.judge.send(wire.TO_DRIVER, 0, json.dumps({"items": items}).encode("utf-8", "backslashreplace"))
+
+    def run_item(self, name: str, session: int, until: float) -> dict:
+        """Have the judge run one item, passing its questions on; the verdict."""
+        self.done.add(name)
+        deadline = min(time.monotonic() + self.limits.cell_seconds, until)
+        why = None
+        try:
+            self.judge.send(wire.TO_DRIVER, 0, json.dumps({"run": name, "session": session}).encode())
+            for _ in range(self.limits.messages):
+                kind, number, head, blob = self.judge.receive(deadline + GRACE)
+                if kind == wire.TO_DRIVER:
+                    verdict = json.loads(bytes(head))
+                    if verdict["outcome"] == "died":
+                        verdict["why"] = why
+                    return verdict
+                try:
+                    head, blob = self.ask_box(name, number, head, blob, deadline)
+                    self.judge.send(wire.FROM_BOX, number, head, blob)
+                except BoxGone as gone:
+                    why = (self.box.why if self.box else None) or gone.why
+                    text = self.end_session(number, why)
+                    self.judge.send(wire.DEAD, number, text.encode())
+            self.drop_judge()
+            text = "The test was stopped: it asked your code too many things."
+            return {"outcome": "died", "why": "timeout", "message": text}
+        except BoxGone as gone:  # the judge itself
+            self.drop_judge()
+            if gone.why == "timeout":
+                text = f"The test was stopped after {self.limits.cell_seconds:g} s."
+                return {"outcome": "died", "why": "timeout", "message": text}
+            return {"outcome": "author", "message": f"The process that runs the tests stopped ({gone.why})."}
+
+    def ask_box(self, item: str, number: int, head, blob, deadline):
+        if number not in self.sessions:
+            self.open_session(item.removesuffix(".control"), number)
+        channel = self.sessions[number][0]
+        channel.send(wire.TO_BOX, number, bytes(head), bytes(blob), seconds=max(0.1, deadline - time.monotonic()))
+        _, _, head, blob = channel.receive(deadline)
+        return bytes(head), bytes(blob)
+
+    def open_session(self, item: str, number: int) -> None:
+        group = self.plan.items[item].group
+        if self.box.why is not None and self.restarts <= self.limits.restarts:  # killed by the watcher: make it anew
+            self.restarts += 1
+            self.attempt(time.monotonic() + self.limits.notebook_seconds)
+        server = self.checkpoints.get(group)
+        if server is None:
+            raise BoxGone("gone")
+        channel = Channel()
+        pid = server.fork(channel.there)
+        self.sessions[number] = (channel, pid, group)
+
+    def end_session(self, number: int, why: str = "gone") -> str:
+        """Kill a session; says in words how it ended."""
+        code = None
+        if number in self.sessions:
+            channel, pid, group = self.sessions.pop(number)
+            channel.close()
+            server = self.checkpoints.get(group)
+            if server is not None and (self.box is None or self.box.why is None):
+                with suppress(BoxGone):
+                    if why != "gone":
+                        server.ask({"kill": pid}, seconds=5)
+                    code = server.ask({"status": pid, "wait": 1}, seconds=5).get("code")
+        return f"Your code was stopped: {_said(why, code if why == 'gone' else None, self.limits)}."
+
+    def drop_judge(self) -> None:
+        if self.judge is not None:
+            with suppress(BoxGone):
+                self.grader.judges.ask({"kill": self.judge_pid}, seconds=5)
+            self.judge.close()
+            self.judge = None
+
+    # ---- the end
+
+    def shown(self) -> list[dict]:
+        """The student's cells with what they showed, for the feedback page and the autograded notebook."""
+        cells = []
+        for i, (cell, name) in enumerate(self.merged.cells):
+            cells.append({"name": name, "code": cell.code, "source": cell.source, "outputs": self.outputs.get(i, [])})
+        return cells
+
+    def close(self) -> None:
+        self.drop_judge()
+        self.forget_checkpoints()
+        if self.main is not None:
+            self.main.close()
+            self.control.close()
+        if self.box is not None:
+            self.box.close()
+
+
+def _notice(text: str) -> dict:
+    return {"output_type": "stream", "name": "stdout", "text": text + "\n"}
+
+
+def _said(why: str, code, limits: Limits) -> str:
+    if why == "timeout":
+        return f"it did not end within {limits.cell_seconds:g} s"
+    if why == "memory":
+        return f"it needed more than {limits.memory_mb} MB of memory"
+    if why == "gone":
+        if isinstance(code, int) and code < 0:
+            names = {-11: "segmentation fault", -9: "killed", -6: "aborted", -8: "arithmetic error", -7: "bus error"}
+            return f"the process died of signal {-code}" + (f", {names[code]}" if code in names else "")
+        return f"the process exited with status {code}" if isinstance(code, int) else "the process ended"
+    return f"it {why}" if why.startswith("sent") else why
