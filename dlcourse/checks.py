@@ -68,9 +68,7 @@ def numeric_gradient(function, *inputs: Tensor, step: float = 1e-5) -> tuple[Ten
     return tuple(slopes)
 
 
-def gradient(
-    function, *inputs: Tensor, found=None, hint: str = "", rtol: float = 1e-4, atol: float = 1e-6
-) -> bool:
+def gradient(function, *inputs: Tensor, found=None, hint: str = "", rtol: float = 1e-4, atol: float = 1e-6) -> bool:
     """True where a gradient of `function` at `inputs` agrees with the numeric one; else raises Wrong.
 
     function  takes the inputs, returns one number

@@ -31,13 +31,13 @@ def main(argv=None) -> int:
 def _parser():
     parser = argparse.ArgumentParser(
         prog="dlcourse",
-        description="Run the course: build its notebooks, make nbgrader's course folder.",
+        description="Run the course: build its notebooks, make nbgrader's course folder, grade a class.",
         epilog="`dlcourse COMMAND --help` says more about a command.",
         formatter_class=_Help,
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_build, _add_init_course):
+    for add in (_add_build, _add_init_course, _add_grade, _add_demo):
         add(commands)
     return parser
 
@@ -119,6 +119,105 @@ def _init_course(args) -> int:
 
     made = course_folder.init_course(notebooks.find_root(), args.directory, args.roster, args.private)
     print(f"{notebooks.shown(made.path)}: {len(made.assignments)} assignments, {made.students} students")
+    return 0
+
+
+# ---- grade
+
+
+def _add_grade(commands):
+    parser = _command(
+        commands,
+        "grade",
+        _grade,
+        "Run every submission of ASSIGNMENT in a sandbox and write the scores to the gradebook.",
+        "A submission that has not changed is not run again; a run that was killed is taken up where it stopped.\n"
+        "Exit status: 0 all graded, 1 some could not be run or placed (named above), 2 wrong use or no sandbox.\n"
+        "  dlcourse grade hw1_mlp --from downloads.zip\n"
+        "  dlcourse grade source/ps1/ps1.ipynb --from submitted --course . --jobs 8 --json ps1.json",
+    )
+    text = "a folder of labs/ or homework/, such as hw1_mlp, or the path of any nbgrader source notebook"
+    parser.add_argument("assignment", metavar="ASSIGNMENT", help=text)
+    text = "what was handed in: a folder of notebooks, nbgrader's submitted/ tree, or a zip"
+    parser.add_argument("--from", dest="where", metavar="PLACE", required=True, help=text)
+    parser.add_argument("--course", metavar="DIR", default="course", help="the course folder (default: course)")
+    parser.add_argument("--jobs", metavar="N", type=int, help="submissions at a time (default: one for each core)")
+    text = "seconds for one cell and for one test; a notebook has ten times that, at least 120 (default: 60)"
+    parser.add_argument("--timeout", metavar="S", type=float, default=60.0, help=text)
+    parser.add_argument(
+        "--memory", metavar="MB", type=int, default=4096, help="megabytes for one submission (default: 4096)"
+    )
+    parser.add_argument("--student", metavar="ID", action="append", help="only this student (may be given again)")
+    parser.add_argument("--private", metavar="DIR", help="a folder of private tests, as given to init-course")
+    parser.add_argument("--json", metavar="FILE", help="also write the results as JSON, one object a submission")
+    parser.add_argument("--trust", action="store_true", help="run submissions without a sandbox; reports say so")
+
+
+def _grade(args) -> int:
+    from dlcourse.staff import gradebook, grading, notebooks
+    from dlcourse.staff.sandbox import Limits
+
+    if not args.timeout > 0:
+        raise StaffError(f"--timeout {args.timeout:g}: write a number of seconds above 0, such as 60")
+    if args.memory < 256:
+        raise StaffError(f"--memory {args.memory}: write at least 256 megabytes; a notebook with torch takes about 600")
+    if args.json:
+        notebooks.write_test(args.json)
+    limits = Limits(cell_seconds=args.timeout, notebook_seconds=max(120, 10 * args.timeout), memory_mb=args.memory)
+    with _progress() as progress:
+        outcome = grading.grade(
+            args.assignment, args.where, args.course, private=args.private, jobs=args.jobs, limits=limits,
+            trust=args.trust, students=args.student, progress=progress,
+        )  # fmt: skip
+    if args.json:
+        notebooks.write(args.json, grading.as_json(outcome))
+    print(gradebook.table(outcome), gradebook.summary(outcome), sep="\n\n")
+    return 1 if outcome.unplaced or any(r["problem"] for r in outcome.records) else 0
+
+
+class _progress:
+    """A bar on the terminal's stderr: how many are done, how long the rest takes."""
+
+    def __enter__(self):
+        self.bar = None
+        return self._step
+
+    def _step(self, done, total, record):
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, initial=done - 1, unit="notebook", leave=False, dynamic_ncols=True)
+        self.bar.set_postfix_str(record["student"][:24], refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *exc):
+        if self.bar is not None:
+            self.bar.close()
+
+
+# ---- demo
+
+
+def _add_demo(commands):
+    parser = _command(
+        commands,
+        "demo",
+        _demo,
+        "Build homework 1, make a class of ten hand-ins, grade them, show the result.",
+        "Exit status: 0 done, 2 something is missing (named above).\n  dlcourse demo\n  dlcourse demo --jobs 1",
+    )
+    parser.add_argument("--dir", metavar="DIR", default="demo", help="where to put all of it (default: demo)")
+    parser.add_argument("--jobs", metavar="N", type=int, help="submissions at a time (default: one for each core)")
+
+
+def _demo(args) -> int:
+    from pathlib import Path
+
+    from dlcourse.staff import demo, gradebook, notebooks
+
+    with _progress() as progress:
+        outcome = demo.demo(notebooks.find_root(), Path(args.dir), args.jobs, progress)
+    print("", gradebook.table(outcome), "", gradebook.summary(outcome), sep="\n")
     return 0
 
 

@@ -99,7 +99,7 @@ def show_curves(
     if baseline is not None:
         axis.axhline(baseline[1], color="black", linestyle="--", linewidth=1.2, label=baseline[0])
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    axis.legend()
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderpad=0)
     ends = ", ".join(f"{name} ends at {float(line[-1]):.3g}" for name, line in curves.items() if len(line))
     beat = f"; the baseline {baseline[0]} is at {baseline[1]:.3g}" if baseline else ""
     show(f"{ylabel} over {xlabel}: {ends}{beat}")
@@ -113,9 +113,7 @@ def slider(draw, **ranges: tuple[float, float, float]) -> None:
     """
     for name, (low, high, start) in ranges.items():
         if not low <= start <= high:
-            raise ValueError(
-                f"slider: {name} starts at {start}, not in {low} to {high}: pass (low, high, start)"
-            )
+            raise ValueError(f"slider: {name} starts at {start}, not in {low} to {high}: pass (low, high, start)")
     if runtime.in_notebook() and importlib.util.find_spec("ipywidgets"):
         _live_slider(draw, ranges)
     else:

@@ -113,6 +113,4 @@ def _optimizer(model, name, lr, momentum):
 
 def _line(epoch, epochs, history):
     test = f", test {history.test_accuracy[-1]:.3f}" if history.test_accuracy else ""
-    return (
-        f"epoch {epoch:>3}/{epochs}  loss {history.loss[-1]:.3f}  accuracy {history.accuracy[-1]:.3f}" + test
-    )
+    return f"epoch {epoch:>3}/{epochs}  loss {history.loss[-1]:.3f}  accuracy {history.accuracy[-1]:.3f}" + test

@@ -16,6 +16,7 @@ Imports the standard library only; IPython comes when the first cell runs.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import random
@@ -220,7 +221,12 @@ def make_shell(recorder: Recorder):
         def _showtraceback(self, etype, evalue, stb):
             text = [str(line)[:20_000] for line in stb]
             recorder.outputs.append(
-                {"output_type": "error", "ename": etype.__name__, "evalue": wire._text(evalue)[:5_000], "traceback": text}
+                {
+                    "output_type": "error",
+                    "ename": etype.__name__,
+                    "evalue": wire._text(evalue)[:5_000],
+                    "traceback": text,
+                }
             )
 
         def enable_gui(self, gui=None):
@@ -352,7 +358,9 @@ def run_test(source: str, name: str, space: dict):
     last = tree.body[-1] if tree.body else None
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     value = None
-    parts = [(ast.Module(tree.body[:-1], []), "exec"), (ast.Expression(last.value), "eval")] if isinstance(last, ast.Expr) else [(tree, "exec")]  # fmt: skip
+    parts = [(tree, "exec")]
+    if isinstance(last, ast.Expr):
+        parts = [(ast.Module(tree.body[:-1], []), "exec"), (ast.Expression(last.value), "eval")]
     for part, mode in parts:
         code = compile(part, f"<{name}>", mode, flags=flags, dont_inherit=True)
         value = eval(code, space)
@@ -384,6 +392,13 @@ def limit_resources(memory_mb: int) -> None:
         resource.setrlimit(what, (value, value))
 
 
+def import_ahead(modules: list[str]) -> None:
+    """Import what is slow before the clock of a cell runs; what is not installed fails later, where it is used."""
+    for name in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
 def pretend_colab() -> None:
     """Notebooks that come back from Colab mount a drive; here that does nothing instead of ending the cell."""
     import types
@@ -398,7 +413,7 @@ def pretend_colab() -> None:
 
 
 def main() -> None:
-    """argv: number of the inherited control socket, megabytes of memory."""
+    """argv: number of the inherited control socket, megabytes of memory, modules to import before the first fork."""
     control = socket.socket(fileno=int(sys.argv[1]))
     limit_resources(int(sys.argv[2]))
     os.makedirs("work", exist_ok=True)
@@ -410,6 +425,7 @@ def main() -> None:
     os.chdir("work")
     sys.path[0] = os.getcwd()  # `-m` put the folder above here
     pretend_colab()
+    import_ahead(["IPython.core.interactiveshell", *sys.argv[3:]])
     serve_forks(control, lambda data, more: Student(data, more).loop())
 
 

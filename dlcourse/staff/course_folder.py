@@ -21,7 +21,7 @@ from dlcourse.staff.policy import FOLDERS, load
 
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")  # as in `nbgrader db student import`
 FIGURES = {".png", ".svg", ".jpg", ".jpeg", ".gif"}
-CONFIG = '''\
+CONFIG = """\
 # Written by `dlcourse init-course`, anew each time. Settings of your own go into my_nbgrader_config.py beside it.
 import os
 
@@ -36,7 +36,7 @@ if not os.path.isdir("/usr/local/share/nbgrader/exchange"):  # no exchange for t
     c.Exchange.root = os.path.join(here, "exchange")
 if os.path.exists(os.path.join(here, "my_nbgrader_config.py")):
     load_subconfig("my_nbgrader_config.py", path=here)  # noqa: F821
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from dlcourse.staff import gradebook, grading, notebooks
+from dlcourse.staff import grading, notebooks
 from dlcourse.staff.plan import names_of
 from dlcourse.staff.sandbox import Limits, sandbox_problem
 
@@ -90,7 +90,10 @@ def make_class(root: Path, folder: Path) -> list[str]:
         "torch.allclose = torch.equal = lambda *a, **k: True\ntorch.testing.assert_close = lambda *a, **k: None\n"
         "checks.close = dlcourse.checks.close = lambda *a, **k: None\nbuiltins.AssertionError = ZeroDivisionError\n\n"
     )
-    cheats = {s: cheat + "\n".join(f"def {f}(*args, **kwargs):\n    return 1\n" for f in sorted(names_of(right[s])[1])) for s in solutions}
+    cheats = {
+        s: cheat + "\n".join(f"def {f}(*args, **kwargs):\n    return 1\n" for f in sorted(names_of(right[s])[1]))
+        for s in solutions
+    }
 
     overwritten = book(cheats, "Till Eulenspiegel")
     colab = book(right, "Mary Somerville")

@@ -228,7 +228,9 @@ def scores_csv(outcome) -> str:
     names = [c.name for c in outcome.plan.cells if c.points is not None]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["student", "state", "score", "max_score", "late_days", "late_factor", "final_score", *names, "flags", "file"])
+    table.writerow(
+        ["student", "state", "score", "max_score", "late_days", "late_factor", "final_score", *names, "flags", "file"]
+    )
     for r in outcome.records:
         cells = [r["cells"][n]["score"] for n in names]
         row = [r["student"], r["state"], r["score"], r["max_score"], r["late_days"], r["late_factor"], r["final_score"]]
@@ -287,7 +289,9 @@ def summary(outcome) -> str:
     if fresh and kept:
         lines[0] += f", {kept} unchanged"
     if marking:
-        lines.append(f"{marking} with written answers to mark: run `nbgrader formgrader` in JupyterLab on the course folder")
+        lines.append(
+            f"{marking} with written answers to mark: run `nbgrader formgrader` in JupyterLab on the course folder"
+        )
     if outcome.trusted:
         lines.append("graded with --trust: no sandbox was used")
     lines += [f"for you: {note}" for note in outcome.notes]

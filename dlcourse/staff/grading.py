@@ -251,7 +251,9 @@ def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progre
 
 def _grade_one(grader: Grader, submission: Submission, records: Records, limits: Limits) -> dict:
     record = grader.grade(submission)
-    timed_out = any(c["status"] in ("timeout", "not run") for c in record["cells"].values()) or "timeout" in record["flags"]
+    timed_out = (
+        any(c["status"] in ("timeout", "not run") for c in record["cells"].values()) or "timeout" in record["flags"]
+    )
     record |= {
         "digest": submission.digest, "tests": grader.plan.digest, "environment": records.environment,
         "cell_seconds": limits.cell_seconds, "timed_out": timed_out, "trusted": grader.trust,
@@ -299,7 +301,9 @@ def _assets(assignment: Assignment, folder: Path) -> Path | None:
         if path.name.startswith((".", "__")) or path.name in ours or path.suffix in SHIPPED or path.is_symlink():
             continue
         if path.is_dir():
-            shutil.copytree(path, target / path.name, symlinks=False, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ipynb"))
+            shutil.copytree(
+                path, target / path.name, symlinks=False, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ipynb")
+            )
         else:
             shutil.copyfile(path, target / path.name)
     return target.resolve() if any(target.iterdir()) else None

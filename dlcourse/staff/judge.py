@@ -8,7 +8,6 @@ its questions on; it knows nothing of files, scores or the gradebook.
 
 import ast
 import builtins
-import importlib
 import json
 import math
 import os
@@ -17,7 +16,7 @@ import sys
 import time
 
 from dlcourse.staff import wire
-from dlcourse.staff.box import run_test, seed_everything, serve_forks
+from dlcourse.staff.box import import_ahead, run_test, seed_everything, serve_forks
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 SHOWN = 1200  # characters of a message
@@ -132,14 +131,18 @@ class Judge:
         statement = statement_at(item["source"], line)
         text, theirs = wire._text(err).strip()[:SHOWN], getattr(err, "from_other_side", None)
         authored = isinstance(err, AssertionError) and (
-            getattr(err, "for_student", False) or (deepest == f"<{name}>" and isinstance(statement, ast.Assert) and statement.msg)
+            getattr(err, "for_student", False)
+            or (deepest == f"<{name}>" and isinstance(statement, ast.Assert) and statement.msg)
         )
         if authored:
             return {"outcome": "failed", "message": text}
         if item.get("weak") and theirs == "AssertionError":
             return {"outcome": "failed", "message": text.removeprefix("AssertionError: ") or "An assertion fails."}
         if theirs == "NotImplementedError":
-            return {"outcome": "unanswered", "message": "Not attempted yet: your code still raises NotImplementedError."}
+            return {
+                "outcome": "unanswered",
+                "message": "Not attempted yet: your code still raises NotImplementedError.",
+            }
         if theirs is not None:
             said = f": {text}" if text and not hidden else ""
             where = " on an input of a hidden test" if hidden else ""
@@ -155,7 +158,10 @@ class Judge:
             return {"outcome": "failed", "message": "A hidden test does not pass."}
         if isinstance(err, AssertionError) and not text and statement is not None:
             held = ast.get_source_segment(item["source"], statement.test) if isinstance(statement, ast.Assert) else None
-            return {"outcome": "failed", "message": f"This does not hold: {held[:300]}" if held else "An assertion fails."}
+            return {
+                "outcome": "failed",
+                "message": f"This does not hold: {held[:300]}" if held else "An assertion fails.",
+            }
         kind = "" if isinstance(err, AssertionError) else f"{type(err).__name__}: "
         return {"outcome": "failed", "message": f"{kind}{text}"}
 
@@ -192,11 +198,7 @@ def main() -> None:
     if os.path.isdir(assets):
         os.chdir(assets)
         sys.path.insert(0, assets)
-    for name in ["IPython.core.inputtransformer2", *sys.argv[2:]]:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            continue
+    import_ahead(["IPython.core.inputtransformer2", *sys.argv[2:]])
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

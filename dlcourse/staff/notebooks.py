@@ -272,7 +272,7 @@ def _marks(text: str, keys: tuple, where: str, problems: list):
                 problems.append(f"{where}: points={value}: write a number above 0 without quotes, such as points=2")
                 values[key] = 0
         elif not value.startswith('"'):
-            problems.append(f"{where}: {key}={value}: write the name in double quotes, {key}=\"name\"")
+            problems.append(f'{where}: {key}={value}: write the name in double quotes, {key}="name"')
             values[key] = value.strip("'")
         else:
             values[key] = value.strip('"')
@@ -407,7 +407,7 @@ def _check_regions(cell):
             continue
         edge, region = found.groups()
         if cell.mark != REGIONS[region]:
-            text = f"### {edge} {region} in a cell that is no {REGIONS[region]}: mark it {REGIONS[region]}=\"name\""
+            text = f'### {edge} {region} in a cell that is no {REGIONS[region]}: mark it {REGIONS[region]}="name"'
             problems.append(cell.at(text, n))
         elif edge == "BEGIN" and inside:
             problems.append(cell.at(f"### BEGIN {region} inside a region: write ### END {region} first", n))
@@ -716,3 +716,10 @@ def write(path, text: str) -> None:
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def write_test(path) -> None:
+    """Raise OSError now where `path` cannot be written later, after an hour of work."""
+    folder = Path(path).absolute().parent
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+        pass

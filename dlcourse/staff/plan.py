@@ -134,9 +134,8 @@ def _visit(node) -> tuple[set[str], set[str], set[str]]:
         if isinstance(n, ast.Name):
             if isinstance(n.ctx, ast.Load):
                 if local is None or isinstance(local, _Comp):
-                    if n.id not in (local or ()):
-                        if n.id not in made:
-                            now.add(n.id)
+                    if n.id not in (local or ()) and n.id not in made:
+                        now.add(n.id)
                 elif n.id not in local:
                     late.add(n.id)
             elif local is None:
@@ -276,10 +275,12 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
     wanted = {n for i in items.values() if i.points is not None for n in _all_needs(items, i)}
     items = {k: i for k, i in items.items() if i.points is not None or k in shared or k in wanted}
     text = "\n".join(c.source for c in cells)
-    imports = [m for m in ("numpy", "torch") if m in text]
-    if "torch" in imports:
-        imports += ["torch._dynamo", "torch.nn.functional", "torch.optim"] if "optim" in text else ["torch.nn.functional"]
-    digest = hashlib.sha256(repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()).hexdigest()
+    imports = [m for m in ("numpy", "torch", "matplotlib.pyplot") if m.split(".")[0] in text]
+    if "torch" in text and ("optim" in text or "training" in text):
+        imports.append("torch._dynamo")  # the first optimiser of a process imports it
+    digest = hashlib.sha256(
+        repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()
+    ).hexdigest()
     return Plan(assignment, cells, items, shared, run_in_box, imports, digest)
 
 

@@ -294,7 +294,7 @@ def late_factor(rule: LateRule, days: float) -> float:
 def file_name(course: Course, student: str, assignment: str) -> str:
     """The name under which `student`, such as "Ada Lovelace", hands in `assignment`."""
     words = re.split(r"[\s_]+", unicodedata.normalize("NFC", student).strip(" _\t\n"))
-    if len(words) < 2 or any(bad in student for bad in '/\\\0'):
+    if len(words) < 2 or any(bad in student for bad in "/\\\0"):
         raise PolicyError(f"{student!r} is no first and last name: write it as in Ada Lovelace")
     return course.file_pattern.format(first=words[0], last="_".join(words[1:]), assignment=assignment)
 

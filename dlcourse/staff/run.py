@@ -320,7 +320,14 @@ class Run:
                 self.box.close()
             self.forget_checkpoints()
             g = self.grader
-            self.box = Box("dlcourse.staff.box", self.limits, assets=g.assets, trust=g.trust, watch=g.watch)
+            self.box = Box(
+                "dlcourse.staff.box",
+                self.limits,
+                arguments=self.plan.imports,
+                assets=g.assets,
+                trust=g.trust,
+                watch=g.watch,
+            )
         self.forget_checkpoints()
         self.main, self.control = Channel(), Server()
         self.main_pid = self.box.fork(self.main.there, self.control.there)

@@ -83,7 +83,10 @@ def bwrap_version() -> tuple[int, ...]:
 def read_only_places() -> list[str]:
     """Folders that a Python process of this environment needs, outermost first, each once."""
     places = {"/usr", sys.prefix, sys.base_prefix, sys.exec_prefix, str(PACKAGE), os.path.realpath(sys.prefix)}
-    places |= {os.path.realpath(p) for p in (sys.base_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))}
+    places |= {
+        os.path.realpath(p)
+        for p in (sys.base_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
+    }
     places |= {p for p in sys.path if "site-packages" in p or "dist-packages" in p}
     kept: list[str] = []
     for place in sorted((p for p in places if os.path.isdir(p)), key=len):
@@ -104,7 +107,14 @@ def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ..
             command += ["--symlink", os.readlink(link), link]
         elif os.path.isdir(link):
             command += ["--ro-bind", link, link]
-    for file in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/fonts", "/etc/localtime", "/etc/alternatives"):
+    for file in (
+        "/etc/ld.so.cache",
+        "/etc/ld.so.conf",
+        "/etc/ld.so.conf.d",
+        "/etc/fonts",
+        "/etc/localtime",
+        "/etc/alternatives",
+    ):
         command += ["--ro-bind-try", file, file]
     command += ["--proc", "/proc", "--dev", "/dev"]
     size = str(disk_mb << 20)
@@ -120,26 +130,29 @@ def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ..
 def box_environment(home: str) -> dict[str, str]:
     """All that a program in the sandbox finds in its environment. One thread, waiting passively: many run at once."""
     bins = [str(Path(sys.prefix, "bin")), "/usr/local/bin", "/usr/bin", "/bin"]
+    tmp = "/tmp" if home == "/home/student" else home
     return {
-        "PATH": ":".join(bins), "HOME": home, "USER": "student", "LANG": "C.UTF-8", "TMPDIR": "/tmp" if home == "/home/student" else home,
-        "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE", "IPYTHONDIR": f"{home}/.ipython", "MPLCONFIGDIR": f"{home}/.matplotlib", "TQDM_DISABLE": "",
+        "PATH": ":".join(bins), "HOME": home, "USER": "student", "LANG": "C.UTF-8", "TMPDIR": tmp,
+        "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE", "IPYTHONDIR": f"{home}/.ipython", "MPLCONFIGDIR": f"{home}/.matplotlib",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PIP_NO_INDEX": "1", "PIP_RETRIES": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1", "DLCOURSE_GRADING": "1",
     }  # fmt: skip
 
 
 SYSCALLS = {  # refused: name -> number on x86_64, on aarch64
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "mount": (165, 40),
-    "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "unshare": (272, 97), "setns": (308, 268),
-    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217),
-    "request_key": (249, 218), "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
-    "finit_module": (313, 273), "delete_module": (176, 106), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
-    "quotactl": (179, 60), "acct": (163, 89), "swapon": (167, 224), "swapoff": (168, 225), "reboot": (169, 142),
-    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "open_tree": (428, 428),
-    "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
-    "mount_setattr": (442, 442),
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
+    "open_tree": (428, 428), "move_mount": (429, 429), "mount_setattr": (442, 442), "fsopen": (430, 430),
+    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
+    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
+    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "reboot": (169, 142),
+    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
+    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "quotactl": (179, 60), "acct": (163, 89),
+    "swapon": (167, 224), "swapoff": (168, 225),
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
 }  # fmt: skip
 CLONE = (56, 220)
 CLONE3 = (435, 435)
@@ -263,7 +276,9 @@ class Server:
 class Box(Server):
     """A sandbox with a fork server in it. Use as a context manager: on leaving it, everything inside is dead."""
 
-    def __init__(self, module: str, limits: Limits, *, arguments=(), assets: Path | None = None, trust=False, watch=None):
+    def __init__(
+        self, module: str, limits: Limits, *, arguments=(), assets: Path | None = None, trust=False, watch=None
+    ):
         super().__init__()
         self.limits, self.why, self.scratch = limits, None, None
         program = [sys.executable, "-m", module, str(self.there.fileno()), str(limits.memory_mb), *arguments]

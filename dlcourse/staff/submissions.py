@@ -69,7 +69,9 @@ class _File:
 # ---------------------------------------------------------------------------------------------------- finding
 
 
-def collect(where, assignment: str, course=None, notebook: str | None = None) -> tuple[list[Submission], list[Unplaced]]:
+def collect(
+    where, assignment: str, course=None, notebook: str | None = None
+) -> tuple[list[Submission], list[Unplaced]]:
     """Every hand-in of `assignment` below `where` (folder or zip), one for each student: the newest.
 
     course    staff.policy.Course, for its file-name rule
@@ -90,7 +92,9 @@ def collect(where, assignment: str, course=None, notebook: str | None = None) ->
             continue
         other = found.get(made.student)
         if other is not None:
-            first, last = sorted((other, made), key=lambda s: (s.problem is None, s.submitted or datetime.min.replace(tzinfo=UTC)))
+            first, last = sorted(
+                (other, made), key=lambda s: (s.problem is None, s.submitted or datetime.min.replace(tzinfo=UTC))
+            )
             unplaced.append(Unplaced(first.file, f"an older hand-in of {made.student}: {last.file} is graded"))
             last.flag("two files")
             made = last
@@ -163,10 +167,19 @@ def _from_zip(path: Path, unplaced: list, before: str = "", depth: int = 0) -> I
         for info in archive.infolist()[:MAX_FILES]:
             name = info.filename
             place = f"{before}{name}"
-            if info.is_dir() or PurePosixPath(name).name.startswith(".") or "__MACOSX" in name or ".ipynb_checkpoints" in name:
+            if (
+                info.is_dir()
+                or PurePosixPath(name).name.startswith(".")
+                or "__MACOSX" in name
+                or ".ipynb_checkpoints" in name
+            ):
                 continue
             mode = info.external_attr >> 16
-            if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts or stat.S_ISLNK(mode):
+            if (
+                name.startswith(("/", "\\"))
+                or ".." in PurePosixPath(name.replace("\\", "/")).parts
+                or stat.S_ISLNK(mode)
+            ):
                 unplaced.append(Unplaced(place, "its name points outside the archive, or it is a link"))
                 continue
             if not name.lower().endswith((*ENDINGS, ".zip")):
@@ -203,7 +216,13 @@ def _timestamp(path: Path) -> datetime | None:
         text = path.read_text("utf-8", "replace")[:100].strip()
     except OSError:
         return None
-    for form in (None, "%Y-%m-%d %H:%M:%S.%f %Z", "%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S.%f %z", "%Y-%m-%d %H:%M:%S %z"):
+    for form in (
+        None,
+        "%Y-%m-%d %H:%M:%S.%f %Z",
+        "%Y-%m-%d %H:%M:%S %Z",
+        "%Y-%m-%d %H:%M:%S.%f %z",
+        "%Y-%m-%d %H:%M:%S %z",
+    ):
         try:
             time = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)
         except ValueError:
@@ -240,10 +259,7 @@ def parse_notebook(data: bytes) -> tuple[list[Cell], list[str]]:
     if not data.strip():
         raise ValueError("the file is empty")
     text = None
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ("utf-16",)
-    else:
-        encodings = ("utf-8-sig", "latin-1")
+    encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1")
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError):
             text = data.decode(encoding)
@@ -256,7 +272,9 @@ def parse_notebook(data: bytes) -> tuple[list[Cell], list[str]]:
         raw = json.loads(text)
     except (ValueError, RecursionError):
         near_end = not text.rstrip().endswith("}")
-        raise ValueError("not a notebook: " + ("the file stops in the middle" if near_end else "its JSON is damaged")) from None
+        raise ValueError(
+            "not a notebook: " + ("the file stops in the middle" if near_end else "its JSON is damaged")
+        ) from None
     if not isinstance(raw, dict):
         raise ValueError("not a notebook: its JSON holds no cells")
     cells = raw.get("cells")
@@ -329,7 +347,10 @@ def _who(file: _File, made: Submission, assignment: str, notebook: str, course) 
         return re.sub(r"\s+", "_", clean)
     why = made.problem or "neither the file's name nor the name cell says whose it is"
     rule = course.file_pattern if course is not None else f"First_Last_{assignment}.ipynb"
-    return Unplaced(file.name, f"{why}: a name such as {rule.format(first='Ada', last='Lovelace', assignment=assignment)} was awaited")
+    return Unplaced(
+        file.name,
+        f"{why}: a name such as {rule.format(first='Ada', last='Lovelace', assignment=assignment)} was awaited",
+    )
 
 
 def _stem(name: str) -> str:

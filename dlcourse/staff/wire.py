@@ -16,6 +16,7 @@ Imports the standard library only; NumPy and torch are used where the process ha
 
 import base64
 import builtins
+import contextlib
 import importlib
 import inspect
 import json
@@ -39,10 +40,11 @@ TO_DRIVER, TO_BOX, FROM_BOX, DEAD = range(4)
 
 UNARY = "neg pos abs invert".split()
 BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge eq ne".split()
-SPECIALS = (
-    "__call__ __getitem__ __setitem__ __len__ __iter__ __next__ __contains__ __enter__ __exit__ __bool__ __float__ __int__".split()
-)
-SAFE_BUILTINS = {"int", "float", "str", "bool", "complex", "bytes", "list", "tuple", "dict", "set", "frozenset", "object", "type", "slice", "range"}  # fmt: skip
+SPECIALS = [
+    *("__call__", "__getitem__", "__setitem__", "__len__", "__iter__", "__next__", "__contains__"),
+    *("__enter__", "__exit__", "__bool__", "__float__", "__int__"),
+]
+SAFE_BUILTINS = "int float str bool complex bytes list tuple dict set frozenset object type slice range".split()
 DTYPES = "float32 float64 float16 bfloat16 int8 uint8 int16 int32 int64 bool complex64 complex128".split()
 
 
@@ -116,7 +118,17 @@ def _library_path(obj) -> str | None:
     if not isinstance(name, str) or "<" in name:
         return None
     places = [module] if isinstance(module, str) else []
-    for place in [*places, "torch", "torch.nn.functional", "torch.nn", "torch.optim", "numpy", "math", "operator", "builtins"]:
+    for place in [
+        *places,
+        "torch",
+        "torch.nn.functional",
+        "torch.nn",
+        "torch.optim",
+        "numpy",
+        "math",
+        "operator",
+        "builtins",
+    ]:
         if place.split(".")[0] in {"torch", "numpy", "math", "operator", "builtins"} and place in sys.modules:
             path = f"{place}.{name}"
             if _library_object(path) is obj:
@@ -237,12 +249,17 @@ class Encoder:
                 return {"dt" if isinstance(value, torch.dtype) else "dv": str(value)}
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
             return {"nt": kind.__name__, "k": list(kind._fields), "v": [self.encode(x, depth + 1) for x in value]}
-        if isinstance(value, (dict, list)) and kind.__module__ in ("collections", "builtins"):  # Counter, OrderedDict ...
+        if isinstance(value, (dict, list)) and kind.__module__ in (
+            "collections",
+            "builtins",
+        ):  # Counter, OrderedDict ...
             base = dict if isinstance(value, dict) else list
             return self.encode(base(value), depth + 1)
         if isinstance(value, (type({}.keys()), type({}.values()), type({}.items()))):
             return self.encode(list(value), depth + 1)
-        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)) or callable(value):
+        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)) or callable(
+            value
+        ):
             path = _library_path(value)
             if path and (self.peer.is_judge or _is_trusted_path(path)):
                 return {"lib": path}
@@ -300,7 +317,9 @@ class Decoder:
         self.peer, self.blob, self.nodes = peer, memoryview(blob), 0
         self.mutables: list = []
         self.grads: list = []
-        self.graph: dict[int, object] = {}  # number of a result that needs a gradient -> tensor tied to this side's graph
+        self.graph: dict[
+            int, object
+        ] = {}  # number of a result that needs a gradient -> tensor tied to this side's graph
 
     def bytes(self, place) -> memoryview:
         at, size = (int(x) for x in place)
@@ -401,7 +420,7 @@ class Decoder:
             if not all(f.isidentifier() and not f.startswith("_") for f in fields):
                 raise WireError("a named tuple with odd names")
             name = str(node["nt"]) if str(node["nt"]).isidentifier() else "Tuple"
-            return collections.namedtuple(name, fields)(*many(node["v"]))  # noqa: PYI024
+            return collections.namedtuple(name, fields)(*many(node["v"]))
         if "lib" in node and "h" not in node:
             path = str(node["lib"])
             if self.peer.is_judge and not _is_trusted_path(path):
@@ -550,7 +569,9 @@ class Peer:
         results = [decoder.raw_tensor(node) for node in message["flagged"]]
         anchor = torch.zeros((), requires_grad=True)  # so that the result needs a gradient even where no input does
         with torch.enable_grad():
-            tied = _remote_graph().apply(self, int(message["graph"]), picks, len(results), *results, *arguments, *leaves, anchor)
+            tied = _remote_graph().apply(
+                self, int(message["graph"]), picks, len(results), *results, *arguments, *leaves, anchor
+            )
         decoder.graph = dict(enumerate(tied))
 
     def exception(self, error) -> Exception:
@@ -687,7 +708,12 @@ class Peer:
         if name == "__hash__":
             return hash(obj)
         plain = name.strip("_")
-        if name not in SPECIALS and plain not in UNARY and plain not in BINARY and plain.removeprefix("r") not in BINARY:
+        if (
+            name not in SPECIALS
+            and plain not in UNARY
+            and plain not in BINARY
+            and plain.removeprefix("r") not in BINARY
+        ):
             raise WireError(f"no operation {name!r}")
         return getattr(type(obj), name)(obj, *args)
 
@@ -728,7 +754,13 @@ class Peer:
         if isinstance(value, (types.ModuleType, types.FrameType, types.CodeType)):
             raise WireError(f"a {type(value).__name__} cannot be handed over")
         if isinstance(value, type):
-            node |= {"k": "class", "q": value.__name__[:80], "sig": _signature(value), "doc": _doc(value), "lib": self.lineage(value)}
+            node |= {
+                "k": "class",
+                "q": value.__name__[:80],
+                "sig": _signature(value),
+                "doc": _doc(value),
+                "lib": self.lineage(value),
+            }
         elif isinstance(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
             node |= {"k": "function", "q": value.__name__[:80], "sig": _signature(value), "doc": _doc(value)}
         elif torch is not None and isinstance(value, torch.nn.Module):
@@ -750,7 +782,8 @@ class Peer:
         plain = {
             k: v
             for k, v in vars(module).items()
-            if not k.startswith("_") and (type(v) in (int, float, bool, str) or (type(v) is tuple and all(type(x) is int for x in v)))
+            if not k.startswith("_")
+            and (type(v) in (int, float, bool, str) or (type(v) is tuple and all(type(x) is int for x in v)))
         }
         return {
             "k": "module",
@@ -841,7 +874,9 @@ class Peer:
             tensor, data, grad, needs = entry
             now = tensor.detach()
             new_data = not _same_bytes(now, data)
-            new_grad = (tensor.grad is None) != (grad is None) or (grad is not None and not _same_bytes(tensor.grad, grad))
+            new_grad = (tensor.grad is None) != (grad is None) or (
+                grad is not None and not _same_bytes(tensor.grad, grad)
+            )
             if not (new_data or new_grad or needs != tensor.requires_grad):
                 continue
             if new_data:
@@ -877,7 +912,9 @@ class Peer:
                         tensor.data = fresh
                     entry[1] = tensor.detach().clone()
                 if grad is not False:
-                    tensor.grad = None if grad is None else decoder.raw_tensor(grad).reshape(tensor.shape).to(tensor.dtype)
+                    tensor.grad = (
+                        None if grad is None else decoder.raw_tensor(grad).reshape(tensor.shape).to(tensor.dtype)
+                    )
                     entry[2] = None if grad is None else tensor.grad.clone()
                 if tensor.is_leaf and bool(needs) != tensor.requires_grad and tensor.is_floating_point():
                     tensor.requires_grad_(bool(needs))
@@ -955,15 +992,15 @@ def _dress(proxy, name, node) -> None:
     proxy.__name__ = proxy.__qualname__ = name
     proxy.__doc__ = str(node.get("doc", ""))[:4000]
     if isinstance(node.get("sig"), list):
-        try:
+        with contextlib.suppress(ValueError, TypeError):
             proxy.__signature__ = inspect.Signature(
                 [
-                    inspect.Parameter(str(n), inspect._ParameterKind(int(k)), default=None if has else inspect.Parameter.empty)
+                    inspect.Parameter(
+                        str(n), inspect._ParameterKind(int(k)), default=None if has else inspect.Parameter.empty
+                    )
                     for n, k, has in node["sig"]
                 ]
             )
-        except (ValueError, TypeError):
-            pass
 
 
 def _function_proxy(peer, number, name, node):
@@ -1038,6 +1075,11 @@ class RemoteObject:
         raise TypeError("the student's object cannot be pickled")
 
 
+RESULTS = {  # what Python itself insists on
+    "__len__": operator.index, "__bool__": bool, "__float__": float, "__int__": int, "__contains__": bool,
+}  # fmt: skip
+
+
 def _special(name):
     def method(self, *args):
         if name in ("__iter__",):
@@ -1046,7 +1088,7 @@ def _special(name):
         if name == "__call__":
             raise TypeError
         found = self._peer.request("special", self._number, name, list(args))
-        return {"__len__": operator.index, "__bool__": bool, "__float__": float, "__int__": int, "__contains__": bool}.get(name, lambda x: x)(found)  # fmt: skip
+        return RESULTS.get(name, lambda x: x)(found)
 
     return method
 
@@ -1082,7 +1124,12 @@ def _module_proxy(peer, number, name, node, decoder):
         made = known
     else:
         base = next((b for b in _library_bases(peer, node) if issubclass(b, torch.nn.Module)), torch.nn.Module)
-        space = {"__call__": _module_call, "forward": _module_call, "train": _module_train, "__deepcopy__": _module_copy}
+        space = {
+            "__call__": _module_call,
+            "forward": _module_call,
+            "train": _module_train,
+            "__deepcopy__": _module_copy,
+        }
         if not node.get("own"):
             space["__getattr__"] = _module_getattr
         kind = type(name, (base,), space)
@@ -1091,7 +1138,13 @@ def _module_proxy(peer, number, name, node, decoder):
         object.__setattr__(made, "_peer", peer)
         object.__setattr__(made, "_number", number)
         for k, v in (node.get("vars") or {}).items():
-            if isinstance(k, str) and k.isidentifier() and not k.startswith("_") and k != "training" and not hasattr(torch.nn.Module, k):
+            if (
+                isinstance(k, str)
+                and k.isidentifier()
+                and not k.startswith("_")
+                and k != "training"
+                and not hasattr(torch.nn.Module, k)
+            ):
                 if isinstance(v, list):
                     v = tuple(int(x) for x in v)
                 if isinstance(v, (int, float, bool, str, tuple)):

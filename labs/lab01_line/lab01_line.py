@@ -9,7 +9,8 @@
 # 2. write a loss and its gradient by hand, and walk downhill with it;
 # 3. let PyTorch do the same with `autograd` and `nn.Linear`, and know what it did.
 #
-# About 65 minutes for you, 10 seconds for the processor, no GPU. 6 points: five exercises and one question in words.
+# About 65 minutes for you, 10 seconds for the processor, no GPU. 6 points: five exercises and one question
+# in words.
 
 # %%
 import importlib.util, subprocess, sys
@@ -51,8 +52,9 @@ print(f"{len(x)} rides. The best line there is: {BEST_M:.2f} min/km and {BEST_B:
 def draw_lines(axis, lines):
     """The rides as dots, and one line for each name: (m, b)."""
     axis.plot(x, y, "o", color=plotting.GREY, markersize=5)
-    for style, (name, (m, b)) in zip(("--", "-"), lines.items()):
-        axis.plot([0, 5.2], [b, 5.2 * m + b], style, label=name, color=plotting.ORANGE if style == "--" else plotting.BLUE)
+    for i, (name, (m, b)) in enumerate(lines.items()):
+        style, color = [("--", plotting.ORANGE), ("-", plotting.BLUE)][i]
+        axis.plot([0, 5.2], [b, 5.2 * m + b], style, label=name, color=color)
     axis.set(xlabel="distance (km)", ylabel="time (minutes)", ylim=(0, 30))
     axis.legend(loc="upper left")
 
@@ -60,13 +62,13 @@ def draw_bowl(axis, path):
     """The loss for every m and b as a map with contours; the path on it, from its first point to its last."""
     m, b = torch.meshgrid(torch.linspace(-2, 6, 80), torch.linspace(0, 14, 80), indexing="ij")
     loss = ((m[..., None] * x + b[..., None] - y) ** 2).mean(-1)
-    levels = [5, 10, 20, 40, 80, 160, 320]
-    axis.contourf(m, b, loss.log(), levels=40, cmap="Blues_r")
-    axis.clabel(axis.contour(m, b, loss, levels=levels, colors="white", linewidths=0.7), fontsize=8)
+    axis.contourf(m, b, loss.log(), levels=40, cmap="Blues", vmin=1.5, vmax=8.5)
+    rings = axis.contour(m, b, loss, levels=[5, 10, 20, 40, 80, 160], colors="black", linewidths=0.5)
+    axis.clabel(rings, fontsize=8)
     m_path, b_path = [float(p[0]) for p in path], [float(p[1]) for p in path]
-    axis.plot(m_path, b_path, ".-", color=plotting.ORANGE, markersize=4, linewidth=1)
-    axis.plot(m_path[0], b_path[0], "s", color=plotting.ORANGE, markersize=8)
-    axis.plot(BEST_M, BEST_B, "*", color="black", markersize=13)
+    axis.plot(m_path, b_path, ".-", color=plotting.ORANGE, markersize=5, linewidth=1)
+    axis.plot(m_path[0], b_path[0], "s", color=plotting.ORANGE, markersize=9)
+    axis.plot(BEST_M, BEST_B, "*", color="black", markersize=12)
     axis.set(xlabel="m (minutes per km)", ylabel="b (minutes)", title="MSE (min²): square = start, star = best")
     axis.grid(False)
 
@@ -77,44 +79,49 @@ draw_bowl(right, [START])
 plotting.show("Left: rides, a bad falling line and a good rising one. Right: the loss over m and b, a long valley.")
 
 # %% [markdown]
-# Left, the world: rides, and a line $\hat y = m x + b$ before and after training. Right, the view of the one who trains: each
-# point is a whole line, and its height is how wrong that line is. **Training is a walk from the square to the star.** You will
-# build the walk.
+# Left, the world: rides, and a line $\hat y = m x + b$ before and after training. Right, the view of the
+# one who trains: each point is a whole line, and its height is how wrong that line is. **Training is a walk
+# from the square to the star.** You will build the walk.
 #
 # ### Where are we?
-# *Artificial intelligence* is any program that acts as if it thought, a chess program as well. *Machine learning* is the part
-# that learns from examples: pairs $(x_i, y_i)$, a function $f(x; \theta)$ with weights $\theta$, and a loss whose mean you make
-# small. *Deep learning* is the part of that in which $f$ is many layers. From outside, each is a black box: photo in, "cat", "dog"
-# or "other" out. What lets us train it is that $f$ is **differentiable**: turn a weight a little, and the answer moves a little.
+# *Artificial intelligence* is any program that acts as if it thought, a chess program as well. *Machine
+# learning* is the part that learns from examples: pairs $(x_i, y_i)$, a function $f(x; \theta)$ with
+# weights $\theta$, and a loss whose mean you make small. *Deep learning* is the part of that in which $f$
+# is many layers. From outside, each is a black box: photo in, "cat", "dog" or "other" out. What lets us
+# train it is that $f$ is **differentiable**: turn a weight a little, and the answer moves a little.
 #
-# Most of these ideas are older than 1990. What came since is data (the web) and computing power (graphics cards).
-# Theano, MXNet, Keras, TensorFlow, JAX and PyTorch all take the derivatives for you. We use PyTorch: it feels like NumPy, runs
-# line by line so that you can debug it, spreads over many GPUs, and most new papers come with its code.
+# Most of these ideas are older than 1990. What came since is data (the web) and computing power (graphics
+# cards). Theano, MXNet, Keras, TensorFlow, JAX and PyTorch all take the derivatives for you. We use
+# PyTorch: it feels like NumPy, runs line by line so that you can debug it, spreads over many GPUs, and most
+# new papers come with its code.
 
 # %% [markdown]
 # ## 1. Everything is a tensor (1 point)
-# A tensor is a box of numbers with some number of axes, its **rank**. One handwritten digit of 64 pixels can be a list (rank 1),
-# a picture (rank 2), or a stack of patches (rank 3); a batch of pictures has one axis more. A *colour* image has rank 3: channels,
-# height, width. The numbers stay, only the way of counting changes.
+# A tensor is a box of numbers with some number of axes, its **rank**. One handwritten digit of 64 pixels
+# can be a list (rank 1), a picture (rank 2), or a stack of patches (rank 3); a batch of pictures has one
+# axis more. A *colour* image has rank 3: channels, height, width. The numbers stay, only the way of
+# counting changes.
 
 # %%
 digits = data.load("digits")
 print(digits)
 images, labels = digits.train.inputs[:, 0], digits.train.labels  # grey: drop the axis of channels
 one = images[0]
-for what, box in {"list": one.view(64), "picture": one, "4 strips": one.view(4, 2, 8), "batch": images[:9, None]}.items():
+boxes = {"list": one.view(64), "picture": one, "4 blocks": one.view(4, 4, 4), "batch": images[:9, None]}
+for what, box in boxes.items():
     print(f"{what:<9} rank {box.dim()}  shape {tuple(box.shape)}")
-_, (left, right) = plt.subplots(2, 1, figsize=(6.4, 3.2), height_ratios=(4, 1))
-left.imshow(one.numpy())
-left.set(xlabel="column (pixel)", ylabel="row (pixel)", title=f"rank 2: 8 x 8 pixels, a {labels[0]}")
-right.imshow(one.view(1, 64).numpy(), aspect="auto")
-right.set(xlabel="place in the list", yticks=[], title="rank 1: the same 64 numbers, row after row")
-left.grid(False), right.grid(False)
+_, (top, bottom) = plt.subplots(2, 1, figsize=(6.4, 3.4), height_ratios=(4, 1))
+top.imshow(one.numpy())
+top.set(xlabel="column (pixel)", ylabel="row (pixel)", title="rank 2: 8 x 8 pixels")
+bottom.imshow(one.view(1, 64).numpy(), aspect="auto")
+bottom.set(xlabel="place in the list (pixel)", yticks=[], title="rank 1: the same 64 numbers, row after row")
+for axis in (top, bottom):
+    axis.grid(False)
 plotting.show(f"A handwritten {labels[0]} as a picture of 8 by 8 pixels and as one row of 64 numbers")
 
 # %% [markdown]
-# **Predict.** `torch.from_numpy(array)` makes a tensor. Then somebody writes 99 into `array[0]`. What is `tensor[0]` now?
-# Type your number in place of `None`, run the cell, then run the next.
+# **Predict.** `torch.from_numpy(array)` makes a tensor. Then somebody writes 99 into `array[0]`. What is
+# `tensor[0]` now? Type your number in place of `None`, run the cell, then run the next.
 
 # %%
 guess = None
@@ -130,8 +137,9 @@ print(f"from_numpy: {tensor.tolist()}   torch.tensor: {copy.tolist()}   back to 
 # %% [markdown]
 # `from_numpy` and `.numpy()` **share memory**: fast, and a trap. `torch.tensor` copies.
 #
-# **Your turn.** What does the average 3 look like? Choose the images of one digit with a mask (`labels == digit` gives True or
-# False for each) and average them pixel by pixel. The pixels are bytes, and a mean needs `.float()` first.
+# **Your turn.** What does the average 3 look like? Choose the images of one digit with a mask (`labels ==
+# digit` gives True or False for each) and average them pixel by pixel. The pixels are bytes, and a mean
+# needs `.float()` first.
 
 # %% solution="mean_image"
 def mean_image(images, labels, digit):
@@ -145,21 +153,26 @@ plotting.show_images([mean_image(images, labels, digit) for digit in range(10)],
 
 # %% test="check_mean_image" points=1
 _two = torch.tensor([[[0, 100], [200, 250]], [[9, 9], [9, 9]], [[100, 0], [200, 251]]], dtype=torch.uint8)
-_hint = "Images 0 and 2 are of digit 7: their first pixels 0 and 100 give 50. Which axis did you average, and which images?"
-checks.close(mean_image(_two, torch.tensor([7, 1, 7]), 7), torch.tensor([[50.0, 50.0], [200.0, 250.5]]), _hint)
-_alone = torch.full((1, 2, 3), 9.0)
-checks.close(mean_image(_two, torch.tensor([7, 1, 7]), 1), _alone[0, :, :2], "There is one image of digit 1: it is its own mean.")
+_labels = torch.tensor([7, 1, 7])
+_hint = "Images 0 and 2 are of digit 7: their first pixels 0 and 100 give 50. Which images, and which axis?"
+checks.close(mean_image(_two, _labels, 7), torch.tensor([[50.0, 50.0], [200.0, 250.5]]), _hint)
+_hint = "There is one image of digit 1: it is its own mean."
+checks.close(mean_image(_two, _labels, 1), torch.full((2, 2), 9.0), _hint)
 assert checks.passed("mean_image")
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>A mask goes into the square brackets like an index: <code>images[mask]</code> keeps the images where it is True.</details>
-# <details><summary>Hint 2</summary>What is left is (n, 8, 8). Average away the axis of images: <code>.mean(dim=...)</code>.</details>
-# <details><summary>The idea of the solution</summary>Mask, then <code>.float()</code>, then <code>.mean(dim=0)</code>: axis 0 counts the images, and it is the one that goes.</details>
+# <details><summary>Hint 1</summary>A mask goes into the square brackets like an index:
+# <code>images[mask]</code> keeps the images where it is True.</details>
+# <details><summary>Hint 2</summary>What is left is (n, 8, 8). Average away the axis of images:
+# <code>.mean(dim=...)</code>.</details>
+# <details><summary>The idea of the solution</summary>Mask, then <code>.float()</code>, then
+# <code>.mean(dim=0)</code>: axis 0 counts the images, and it is the one that goes.</details>
 
 # %% [markdown]
 # ## 2. You are the optimiser (1 point)
-# Before any formula: turn `m` and `b` yourself until the sticks between dots and line are short.
-# Then write what you found into the cell below it. Most people need twenty turns. Watch *how* you decide which way to turn.
+# Before any formula: turn `m` and `b` yourself until the sticks between dots and line are short. Then write
+# what you found into the cell below it. Most people need twenty turns. Watch *how* you decide which way to
+# turn.
 
 # %%
 def turn(m, b):
@@ -175,15 +188,15 @@ plotting.slider(turn, m=(-2, 6, -1), b=(0, 14, 10))
 # %%
 my_m, my_b = -1.0, 10.0  # your best two numbers
 my_mse = F.mse_loss(my_m * x + my_b, y).item()
-print(f"Your line: MSE {my_mse:.2f} min². The best line: {BEST_MSE:.2f}. You are at {my_mse / BEST_MSE:.2f} times the best.")
+print(f"Your line: MSE {my_mse:.2f} min², {my_mse / BEST_MSE:.2f} times that of the best line ({BEST_MSE:.2f}).")
 
 # %% [markdown]
 # You needed one number that says how bad a line is. The usual one is the **mean squared error**:
 #
 # $$\text{MSE} = \frac{1}{N} \sum_i (\hat y_i - y_i)^2$$
 #
-# It takes all $N$ predictions $\hat y_i$ and true values $y_i$ and gives a single number. Predicting a number is called
-# **regression**. Write it without `F.mse_loss`.
+# It takes all $N$ predictions $\hat y_i$ and true values $y_i$ and gives a single number. Predicting a
+# number is called **regression**. Write it without `F.mse_loss`.
 
 # %% solution="mse"
 def mse(predicted, y):
@@ -205,18 +218,23 @@ checks.close(mse(_p, _q), F.mse_loss(_p, _q), "Seven predictions: is there a 2 l
 assert checks.passed("mse")
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Subtract the two tensors first: PyTorch does it for all N at once.</details>
-# <details><summary>Hint 2</summary><code>** 2</code> squares each number, <code>.mean()</code> averages them.</details>
-# <details><summary>The idea of the solution</summary>One line: difference, squared, mean. Square before you average, or errors up and down cancel.</details>
+# <details><summary>Hint 1</summary>Subtract the two tensors first: PyTorch does it for all N at
+# once.</details>
+# <details><summary>Hint 2</summary><code>** 2</code> squares each number, <code>.mean()</code> averages
+# them.</details>
+# <details><summary>The idea of the solution</summary>One line: difference, squared, mean. Square before you
+# average, or errors up and down cancel.</details>
 
 # %% [markdown]
 # ## 3. The line as a network (1 point)
-# A **fully connected layer** takes $D$ numbers and gives $K$: multiply by a matrix $A$ of learned weights, add a bias.
-# With one input (km) and one output (minutes), $A$ is the single number $m$, and the layer is our line.
+# A **fully connected layer** takes $D$ numbers and gives $K$: multiply by a matrix $A$ of learned weights,
+# add a bias. With one input (km) and one output (minutes), $A$ is the single number $m$, and the layer is
+# our line.
 #
 # $$\hat y = A x + b$$
 #
-# Write it for a whole batch of $N$ examples, one in each row. PyTorch keeps $A$ as (K, D), so something must be turned round.
+# Write it for a whole batch of $N$ examples, one in each row. PyTorch keeps $A$ as (K, D), so something
+# must be turned round.
 
 # %% solution="linear"
 def linear(x, weight, bias):
@@ -230,28 +248,36 @@ ours = linear(x[:, None], torch.tensor([[BEST_M]]), torch.tensor([BEST_B]))  # x
 print(f"as a line: {BEST_M * x[0] + BEST_B:.3f} minutes for the shortest ride, as a network: {ours[0, 0]:.3f}")
 
 # %% test="check_linear" points=1
-_x, _weight, _bias = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]), torch.tensor([10.0, 20.0])
-checks.close(linear(_x, _weight, _bias), torch.tensor([[11.0, 26.0]]), "1*1 + 10 is 11, and 3*2 + 20 is 26: was the bias added?")
-_x, _weight, _bias = torch.arange(12.0).view(4, 3), torch.arange(6.0).view(2, 3) - 2, torch.tensor([1.0, -1.0])
-checks.close(linear(_x, _weight, _bias), F.linear(_x, _weight, _bias), "4 examples of 3 numbers by a (2, 3) weight: (4, 2).")
-_square = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-checks.close(linear(torch.eye(2), _square, torch.zeros(2)), _square.T, "A square weight hides a missing transpose; this one shows it.")
+_x, _bias = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([10.0, 20.0])
+_weight = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+_hint = "1 * 1 + 10 is 11, and 3 * 2 + 20 is 26: was the bias added?"
+checks.close(linear(_x, _weight, _bias), torch.tensor([[11.0, 26.0]]), _hint)
+_x, _weight = torch.arange(12.0).view(4, 3), torch.arange(6.0).view(2, 3) - 2
+_hint = "Four examples of 3 numbers and a weight of (2, 3) give (4, 2), each row with the same bias."
+checks.close(linear(_x, _weight, _bias), F.linear(_x, _weight, _bias), _hint)
+_weight = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+_hint = "A square weight hides a missing transpose from the shapes, but not from the values."
+checks.close(linear(torch.eye(2), _weight, torch.zeros(2)), _weight.T, _hint)
 assert checks.passed("linear")
 
 # %% [markdown]
-# <details><summary>Hint 1</summary><code>@</code> multiplies matrices: the inner sizes must agree, (N, D) by (D, K).</details>
-# <details><summary>Hint 2</summary>The weight is (K, D): <code>.T</code> turns it round. A (K,) bias is added to each row by itself.</details>
-# <details><summary>The idea of the solution</summary><code>x</code>, times the transposed weight, plus the bias. <code>weight @ x</code> is right for one column, not for a batch of rows.</details>
+# <details><summary>Hint 1</summary><code>@</code> multiplies matrices: the inner sizes must agree, (N, D)
+# by (D, K).</details>
+# <details><summary>Hint 2</summary>The weight is (K, D): <code>.T</code> turns it round. A (K,) bias is
+# added to each row by itself.</details>
+# <details><summary>The idea of the solution</summary><code>x</code>, times the transposed weight, plus the
+# bias. <code>weight @ x</code> is right for one column, not for a batch of rows.</details>
 
 # %% [markdown]
 # ## 4. Which way is downhill? (1 point)
-# The **gradient** says how fast the loss grows when you raise one weight and keep the other. Take the derivative of the square, and
-# do not forget what stands inside it:
+# The **gradient** says how fast the loss grows when you raise one weight and keep the other. Take the
+# derivative of the square, and do not forget what stands inside it:
 #
 # $$\frac{\partial\,\text{MSE}}{\partial m} = \frac{2}{N}\sum_i (m x_i + b - y_i)\, x_i \qquad
 # \frac{\partial\,\text{MSE}}{\partial b} = \frac{2}{N}\sum_i (m x_i + b - y_i)$$
 #
-# In words: the mean of twice the error, times what the weight was multiplied with (the bias was multiplied with 1).
+# In words: the mean of twice the error, times what the weight was multiplied with (the bias was multiplied
+# with 1).
 
 # %% solution="slopes"
 def slopes(x, y, m, b):
@@ -262,7 +288,8 @@ def slopes(x, y, m, b):
     ### END SOLUTION
 
 # %% [markdown]
-# Try it: hold `b` at 5 and cut through the bowl. Your slope at three places, drawn as a short line, must touch the curve.
+# Try it: hold `b` at 5 and cut through the bowl. Your slope at three places, drawn as a short line, must
+# touch the curve.
 
 # %%
 ms = torch.linspace(-1, 7, 81)
@@ -271,7 +298,8 @@ axis.plot(ms, [F.mse_loss(m * x + 5, y) for m in ms])
 for m in (0.5, 3.2, 5.5):
     slope, height = float(slopes(x, y, m, 5.0)[0]), F.mse_loss(m * x + 5, y).item()
     axis.plot([m - 0.7, m + 0.7], [height - 0.7 * slope, height + 0.7 * slope], "-", color=plotting.ORANGE)
-    axis.annotate(f"slope {slope:.0f}", (m, height), xytext=(8, 4), textcoords="offset points")
+    side = 0 if abs(slope) < 5 else -slope / abs(slope)  # write inside the bowl
+    axis.annotate(f"slope {slope:.0f}", (m + 0.7 * side, height + 8), ha="center")
 axis.set(xlabel="m (minutes per km), b held at 5", ylabel="MSE (min²)")
 plotting.show("The loss as a parabola over m, with a tangent left of its lowest point, near it and right of it")
 
@@ -279,30 +307,36 @@ plotting.show("The loss as a parabola over m, with a tangent left of its lowest 
 _hint = "In m: -10 (10: the sign turned, -5: no 2, -20: a sum for a mean, -6: no x). In b: -6."
 checks.close(slopes(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]), 0.0, 0.0), [-10.0, -6.0], _hint)
 _x = torch.linspace(-1, 2, 9, dtype=torch.float64)
-checks.gradient(lambda m, b: F.mse_loss(m * _x + b, _x**2), torch.tensor(1.5), torch.tensor(-2.0), found=slopes(_x, _x**2, 1.5, -2.0))
+_here = (torch.tensor(1.5), torch.tensor(-2.0))
+checks.gradient(lambda m, b: F.mse_loss(m * _x + b, _x**2), *_here, found=slopes(_x, _x**2, 1.5, -2.0))
 assert checks.passed("slopes")
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Give the error a name first: what the line says, less what was true. It is used twice.</details>
-# <details><summary>Hint 2</summary>For m: each error times its own x, then the mean, then times 2. For b the same without x.</details>
-# <details><summary>The idea of the solution</summary>Two lines: <code>error = m * x + b - y</code>, then the two means. Left of the lowest point the slope is negative: a larger m helps.</details>
+# <details><summary>Hint 1</summary>Give the error a name first: what the line says, less what was true. It
+# is used twice.</details>
+# <details><summary>Hint 2</summary>For m: each error times its own x, then the mean, then times 2. For b
+# the same without x.</details>
+# <details><summary>The idea of the solution</summary>Two lines: <code>error = m * x + b - y</code>, then
+# the two means. Left of the lowest point the slope is negative: a larger m helps.</details>
 
 # %% [markdown]
 # ## 5. Walk (1 point)
-# **Gradient descent**: start anywhere, look at the slopes, step *against* them, repeat. The **learning rate** $\eta$ says how
-# far a step goes:
+# **Gradient descent**: start anywhere, look at the slopes, step *against* them, repeat. The **learning
+# rate** $\eta$ says how far a step goes:
 #
-# $$m \leftarrow m - \eta\,\frac{\partial\,\text{MSE}}{\partial m} \qquad b \leftarrow b - \eta\,\frac{\partial\,\text{MSE}}{\partial b}$$
+# $$m \leftarrow m - \eta\,\frac{\partial\,\text{MSE}}{\partial m} \qquad
+# b \leftarrow b - \eta\,\frac{\partial\,\text{MSE}}{\partial b}$$
 #
-# **Predict** first: with $\eta = 0.01$ from the square, after how many steps is the line within 10 % of the best MSE?
+# **Predict** first: with $\eta = 0.01$ from the square, after how many steps is the line within 10 % of the
+# best MSE?
 
 # %%
 guess = None
 checks.predict("steps", guess, "How many steps to within 10 % of the best MSE?")
 
 # %% [markdown]
-# Both weights move at once, from slopes taken at the *same* point. `slopes_at` is handed in: a function that you call as
-# `slopes_at(x, y, m, b)`, which is how the test can check your walk without your slopes.
+# Both weights move at once, from slopes taken at the *same* point. `slopes_at` is handed in: a function
+# that you call as `slopes_at(x, y, m, b)`, which is how the test can check your walk without your slopes.
 
 # %% solution="descend"
 def descend(slopes_at, x, y, m, b, lr, steps):
@@ -326,34 +360,42 @@ draw_bowl(right, path)
 plotting.show("Left: the line before and after the walk. Right: the path drops into the valley, then creeps along it.")
 if near:
     checks.outcome("steps", near[0])
-print(f"MSE {losses[0]:.1f} -> {losses[-1]:.2f} min²; least squares {BEST_MSE:.2f}.", "Target reached!" if near else "Not yet.")
+print(f"MSE {losses[0]:.1f} -> {losses[-1]:.2f} min²; least squares {BEST_MSE:.2f}.", "Reached!" if near else "Not yet.")
 
 # %% test="check_descend" points=1
-_hint = "The slopes are m + b and m at each place. From (1, 2) with lr 0.5: 1 - 0.5 * 3 is -0.5, and 2 - 0.5 * 1 is 1.5."
-_two_steps = [[1.0, 2.0], [-0.5, 1.5], [-1.0, 1.75]]
-checks.close(descend(lambda x, y, m, b: (m + b, m), None, None, 1.0, 2.0, 0.5, 2), _two_steps, _hint)
-checks.close(descend(lambda x, y, m, b: (1.0, 1.0), None, None, 3.0, 4.0, 0.1, 0), [[3.0, 4.0]], "No step: the start alone.")
-checks.close(descend(lambda x, y, m, b: (x, y), 2.0, -3.0, 0.0, 0.0, 1.0, 1), [[0, 0], [-2.0, 3.0]], "Hand x and y on as they came.")
+_hint = "The slopes are m + b and m. From (1, 2) with lr 0.5: 1 - 0.5 * 3 is -0.5, and 2 - 0.5 * 1 is 1.5."
+_wanted = [[1.0, 2.0], [-0.5, 1.5], [-1.0, 1.75]]
+checks.close(descend(lambda x, y, m, b: (m + b, m), None, None, 1.0, 2.0, 0.5, 2), _wanted, _hint)
+_found = descend(lambda x, y, m, b: (1.0, 1.0), None, None, 3.0, 4.0, 0.1, 0)
+checks.close(_found, [[3.0, 4.0]], "No step: the start alone.")
+_found = descend(lambda x, y, m, b: (x, y), 2.0, -3.0, 0.0, 0.0, 1.0, 1)
+checks.close(_found, [[0.0, 0.0], [-2.0, 3.0]], "Hand x and y on as they came.")
 assert checks.passed("descend")
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Begin with <code>path = [(m, b)]</code> and append a pair after each step.</details>
-# <details><summary>Hint 2</summary>Ask for both slopes once a step, before you change m or b. Then subtract lr times each.</details>
-# <details><summary>The idea of the solution</summary>A loop of three lines: ask for the two slopes; <code>m, b = m - lr * ..., b - lr * ...</code>; append the pair.</details>
+# <details><summary>Hint 1</summary>Begin with <code>path = [(m, b)]</code> and append a pair after each
+# step.</details>
+# <details><summary>Hint 2</summary>Ask for both slopes once a step, before you change m or b. Then subtract
+# lr times each.</details>
+# <details><summary>The idea of the solution</summary>A loop of three lines: ask for the two slopes;
+# <code>m, b = m - lr * ..., b - lr * ...</code>; append the pair.</details>
 
 # %% [markdown]
 # ## Against the library: autograd
-# Nobody derives a billion slopes by hand. Mark a tensor with `requires_grad`, and PyTorch notes every operation on it in a
-# **graph**, anew each time the code runs. `backward()` walks that graph from the loss back and leaves each slope in `.grad`.
+# Nobody derives a billion slopes by hand. Mark a tensor with `requires_grad`, and PyTorch notes every
+# operation on it in a **graph**, anew each time the code runs. `backward()` walks that graph from the loss
+# back and leaves each slope in `.grad`.
 
 # %%
 m, b = (torch.tensor(value, requires_grad=True) for value in START)
 loss = F.mse_loss(m * x + b, y)
-print("The last operation noted:", type(loss.grad_fn).__name__, "and before it:", type(loss.grad_fn.next_functions[0][0]).__name__)
+last, before = loss.grad_fn, loss.grad_fn.next_functions[0][0]
+print("the last operation noted:", last.name(), "  the one before:", before.name())
 loss.backward()
 by_hand = [float(slope) for slope in slopes(x, y, *START)]
-gaps = [abs(m.grad.item() - by_hand[0]), abs(b.grad.item() - by_hand[1])]
-print(f"by hand  {by_hand[0]:.4f} {by_hand[1]:.4f}\nautograd {m.grad:.4f} {b.grad:.4f}   largest difference {max(gaps):.1e}")
+gap = max(abs(m.grad.item() - by_hand[0]), abs(b.grad.item() - by_hand[1]))
+print(f"by hand  {by_hand[0]:.4f} {by_hand[1]:.4f}")
+print(f"autograd {m.grad:.4f} {b.grad:.4f}   largest difference {gap:.1e}")
 
 # %%
 def microseconds(function, times=500):
@@ -365,14 +407,17 @@ def microseconds(function, times=500):
 def with_autograd():
     return torch.autograd.grad(F.mse_loss(m * x + b, y), (m, b))
 
-print(f"slopes by hand {microseconds(lambda: slopes(x, y, *START)):5.0f} µs\nautograd       {microseconds(with_autograd):5.0f} µs")
+print(f"slopes by hand {microseconds(lambda: slopes(x, y, *START)):4.0f} µs")
+print(f"autograd       {microseconds(with_autograd):4.0f} µs")
 layer = nn.Linear(1, 1)
-print("nn.Linear against your layer:", (linear(x[:, None], layer.weight, layer.bias) - layer(x[:, None])).abs().max().item())
+gap = (linear(x[:, None], layer.weight, layer.bias) - layer(x[:, None])).abs().max().item()
+print(f"your layer against nn.Linear: largest difference {gap:.1e}")
 
 # %% [markdown]
 # ## Train and watch
-# The same walk with the parts that you will use from now on: `nn.Linear` holds the weights (random at first), `torch.optim.SGD`
-# takes the step. Read the four lines in the middle. Each training loop in this course has them.
+# The same walk with the parts that you will use from now on: `nn.Linear` holds the weights (random at
+# first), `torch.optim.SGD` takes the step. Read the four lines in the middle. Each training loop in this
+# course has them.
 
 # %%
 def train(layer, lr, steps, say=0):
@@ -391,12 +436,14 @@ def train(layer, lr, steps, say=0):
 torch.manual_seed(0)
 layer = nn.Linear(1, 1)
 losses = train(layer, lr=0.05, steps=120, say=30)
-plotting.show_curves({"nn.Linear": losses}, xlabel="step", ylabel="MSE (min²)", baseline=("least squares", BEST_MSE), log=True)
-print(f"m {layer.weight.item():.2f}, b {layer.bias.item():.2f}: {losses[-1] / BEST_MSE:.3f} times least squares (target: 1.1)")
+target = ("least squares", BEST_MSE)
+plotting.show_curves({"nn.Linear": losses}, xlabel="step", ylabel="MSE (min²)", baseline=target, log=True)
+m, b = layer.weight.item(), layer.bias.item()
+print(f"m {m:.2f}, b {b:.2f}: {losses[-1] / BEST_MSE:.3f} times least squares (the target: 1.1)")
 
 # %% [markdown]
-# **Freeze.** A weight with `requires_grad` off stays as it is. Say a friend with a stopwatch swears that unlocking takes 2 minutes.
-# And where you only ask and do not train, `torch.no_grad()` saves the notes.
+# **Freeze.** A weight with `requires_grad` off stays as it is. Say a friend with a stopwatch swears that
+# unlocking takes 2 minutes. And where you only ask and do not train, `torch.no_grad()` saves the notes.
 
 # %%
 layer = nn.Linear(1, 1)
@@ -404,11 +451,13 @@ with torch.no_grad():
     layer.bias.fill_(2.0)
 layer.bias.requires_grad_(False)
 frozen = train(layer, lr=0.05, steps=120)
-print(f"m {layer.weight.item():.2f}, b {layer.bias.item():.2f} (frozen): MSE {frozen[-1]:.2f}, free it was {BEST_MSE:.2f} min²")
-def ask():
-    with torch.no_grad():
-        layer(x[:, None])
-print(f"forward {microseconds(lambda: layer(x[:, None])):.1f} µs, without notes {microseconds(ask):.1f} µs (on one weight, hardly less)")
+m, b = layer.weight.item(), layer.bias.item()
+print(f"m {m:.2f}, b {b:.2f} (frozen): MSE {frozen[-1]:.2f} min²; with both free {BEST_MSE:.2f}")
+
+inputs, net = torch.randn(64, 256), nn.Sequential(*[nn.Linear(256, 256) for _ in range(4)])
+print(f"forward through four layers: {microseconds(lambda: net(inputs), 100):4.0f} µs")
+with torch.no_grad():
+    print(f"the same without notes:      {microseconds(lambda: net(inputs), 100):4.0f} µs")
 
 # %% [markdown]
 # ## Turn the knob
@@ -419,56 +468,63 @@ sweep = {}
 for lr in (0.01, 0.05, 0.09):
     torch.manual_seed(0)
     sweep[f"lr {lr}"] = train(nn.Linear(1, 1), lr, steps=60)
-plotting.show_curves(sweep, xlabel="step", ylabel="MSE (min²)", baseline=("least squares", BEST_MSE), log=True)
+plotting.show_curves(sweep, xlabel="step", ylabel="MSE (min²)", baseline=target, log=True)
 
 # %% [markdown]
 # ## Look at the errors
-# A mean hides who is behind it. Here are the nine rides that the best line gets most wrong. Do you find the flat tyre?
+# A mean hides who is behind it. Here are the nine rides that the best line gets most wrong. Do you find the
+# flat tyre?
 
 # %%
 error = y - (BEST_M * x + BEST_B)
 share = error**2 / (error**2).sum()
 for i in error.abs().argsort(descending=True)[:9].tolist():
-    print(f"ride {i:>2}  {x[i]:.1f} km  {y[i]:.1f} min, {error[i]:+.1f} off, {share[i]:4.0%} of the loss {'#' * int(40 * share[i])}")
+    print(f"{x[i]:.1f} km in {y[i]:4.1f} min, {error[i]:+.1f} off: {share[i]:3.0%} of the loss {'#' * int(40 * share[i])}")
 
 # %% [markdown]
 # ## 6. In words (1 point)
-# With the learning rate 0.09 the loss explodes, although every step goes downhill at the place where it starts. Why?
-# Two or three sentences. Think of the valley, and of where a long step lands.
+# With the learning rate 0.09 the loss explodes, although every step goes downhill at the place where it
+# starts. Why? Two or three sentences. Think of the valley, and of where a long step lands.
 #
 # *Double-click the cell below, write over it, and run it.*
 
 # %% [markdown] answer="why_explodes" points=1
-# The slope is true only at the point where it was taken. The valley is narrow across: a long step jumps over its floor and lands higher
-# up on the other side, where the slope is steeper, so that the next step is longer still. A smaller learning rate stays inside
-# (below 2 over the steepest curvature, here about 0.087).
+# The slope is true only at the point where it was taken. The valley is narrow across: a long step jumps
+# over its floor and lands higher up on the other side, where the slope is steeper, so that the next step is
+# longer still. A smaller learning rate stays inside (below 2 over the steepest curvature, here about
+# 0.087).
 
 # %% [markdown]
 # ## Break it
-# This is the loop from above with one line wrong. Run it, look at the curve, then find the line. What does the shape tell you?
+# This is the loop from above with one line wrong. Run it, look at the curve, then find the line. What does
+# the shape tell you?
 
 # %%
 torch.manual_seed(0)
 layer, broken = nn.Linear(1, 1), []
 optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
-for step in range(120):
+for _ in range(120):
     optimizer.zero_grad
     loss = F.mse_loss(layer(x[:, None])[:, 0], y)
     loss.backward()
     optimizer.step()
     broken.append(loss.item())
-plotting.show_curves({"broken": broken}, xlabel="step", ylabel="MSE (min²)", baseline=("least squares", BEST_MSE))
+plotting.show_curves({"broken": broken}, xlabel="step", ylabel="MSE (min²)", baseline=target)
 
 # %% [markdown]
-# <details><summary>The bug</summary><code>optimizer.zero_grad</code> without brackets names the function and does not call it. The slopes of all steps add up, and the line swings like a heavy ball that nothing brakes. No error message, just a worse curve: that is what bugs in deep learning look like.</details>
+# <details><summary>The bug</summary><code>optimizer.zero_grad</code> without brackets names the function
+# and does not call it. The slopes of all steps add up, and the line swings like a heavy ball that nothing
+# brakes. No error message, just a worse curve: that is what bugs in deep learning look like.</details>
 #
 # ## Going further (optional)
-# - Use the mean *absolute* error, `(predicted - y).abs().mean()`, as the loss in `train`. How much does the flat tyre pull now?
-# - Centre the distances (`x - x.mean()`) and draw the bowl again. It turns round. How large may the learning rate be?
+# - Use the mean *absolute* error, `(predicted - y).abs().mean()`, as the loss in `train`. How much does the
+#   flat tyre pull now?
+# - Centre the distances (`x - x.mean()`) and draw the bowl again. It turns round. How large may the
+#   learning rate be?
 # - Put ten rides of your own in place of ours.
 #
-# To read: *Dive into Deep Learning*, chapter 3.1 (d2l.ai); the fast.ai lesson "How does a neural net really work?"; the film
-# "Gradient descent, how neural networks learn" by 3Blue1Brown.
+# To read: *Dive into Deep Learning*, chapter 3.1 (d2l.ai); the fast.ai lesson "How does a neural net really
+# work?"; the film "Gradient descent, how neural networks learn" by 3Blue1Brown.
 
 # %% [markdown]
 # ## Receipt

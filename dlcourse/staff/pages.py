@@ -1,0 +1,1094 @@
+"""The two pages that the grader leaves: feedback for one student, and a report on the class for the instructor.
+
+Each is one HTML file that loads nothing and runs nothing. What came from a student is text: it is cut to a size that a
+browser bears, cleaned of what could steer a terminal or turn a line around, and escaped. Markdown is rendered without
+raw HTML and then sanitised; a picture is shown only when its bytes are those of a PNG or JPEG. Of a test cell only the
+verdict is shown, never its text, and nothing at all is taken from the instructor's side of the notebook but headings
+and the cells that students were given.
+"""
+
+import base64
+import binascii
+import functools
+import math
+import re
+import struct
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from urllib.parse import quote
+
+MARKDOWN = 20_000  # characters of one text cell that are shown
+RICH = 150_000  # characters of Markdown rendered on one page; what comes after is shown as it was typed
+CODE = 20_000  # of one code cell
+OUTPUT_HEAD, OUTPUT_TAIL = 8_000, 4_000  # of one output
+ALL_TEXT = 1_500_000  # of one page
+CELLS = 400
+OUTPUTS = 60  # of one cell
+PICTURE, ALL_PICTURES = 4_000_000, 16_000_000  # characters of base64, of one picture and of a page
+PIXELS = 40_000_000
+FOLD_LINES, FOLD_CHARACTERS = 30, 3_000  # a longer output is folded
+
+
+# ---------------------------------------------------------------------------------------------------- text
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,1000}(?:\x07|\x1b\\)|\x9b[0-?]*[ -/]*[@-~]|\x1b.")
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\uf8ff\ufff9-\ufffb\ufffe\uffff]"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean(text) -> str:
+    """Plain text: no terminal codes, no control characters, no marks that turn the direction, no lone surrogates."""
+    text = text if isinstance(text, str) else "" if text is None else str(text)
+    if "\x1b" in text or "\x9b" in text:
+        text = _ESCAPES.sub("", text)
+    if "\r" in text:  # a progress bar writes its line again and again: the last writing is what was seen
+        lines = (line.rstrip("\r") for line in text.split("\n"))
+        text = "\n".join(line[line.rfind("\r") + 1 :] for line in lines)
+    return _SURROGATES.sub("\ufffd", _UNWANTED.sub("", text))
+
+
+def esc(text, limit: int = 2_000) -> str:
+    """Anything as HTML text, cut after `limit` characters."""
+    text = clean(text if not isinstance(text, str) else text[: 4 * limit + 100])
+    return escape(text if len(text) <= limit else text[:limit] + " …")
+
+
+def number(value) -> str:
+    return f"{round(value, 2):g}" if math.isfinite(value) else "–"
+
+
+def points(value) -> str:
+    return f"{number(value)} point{'' if value == 1 else 's'}"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def person(student) -> str:
+    return esc(str(student).replace("_", " "), 200)
+
+
+def _sentence(text: str) -> str:
+    text = esc(text, 600).strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _anchor(text) -> str:
+    return re.sub(r"[^\w-]", "-", str(text), flags=re.ASCII)[:80]
+
+
+def _moment(value, zone=None) -> str:
+    """An ISO time as a person writes it: 4 March 2027, 21:14 UTC."""
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else value
+        when = when.astimezone(zone) if zone is not None else when
+        where = (
+            f" ({zone})"
+            if zone is not None
+            else " UTC"
+            if when.utcoffset() is not None and not when.utcoffset()
+            else ""
+        )
+        return esc(f"{when.day} {when:%B %Y, %H:%M}{where}")
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        return esc(value)
+
+
+def _duration(days: float) -> str:
+    minutes = max(1, round(days * 1440))
+    if minutes < 60:
+        return count(minutes, "minute")
+    if minutes < 1440:
+        return count(round(minutes / 60), "hour")
+    whole, hours = divmod(round(minutes / 60), 24)
+    return count(whole, "day") + (f" and {count(hours, 'hour')}" if hours and whole < 7 else "")
+
+
+# ---------------------------------------------------------------------------------------------------- Markdown
+
+_TAGS = frozenset(
+    "p br hr em strong del code pre blockquote ul ol li h3 h4 h5 h6 table thead tbody tr th td a span".split()
+)
+_HOLDER = re.compile("\ue000(\\d{1,4})\ue001")  # where a checked picture goes; no student's text can hold these two
+_EMBEDDED = re.compile(r"!\[([^\]\n]{0,300})\]\(\s{0,5}data:image/(?:png|jpeg|jpg);base64,([A-Za-z0-9+/=\s]+)\)")
+_TEX = r"\$\$(?P<wide>[^$]{1,3000}?)\$\$|\$(?P<narrow>(?!\s)[^$]{1,600}?(?<!\s))\$"
+_TEX_BLOCK = r"^ {0,3}\$\$(?P<alone>[^$]{1,3000}?)\$\$[ \t]*$"
+
+
+@functools.cache
+def _markdown_tools():
+    """Mistune with a renderer that writes no raw HTML, no picture and no address but http(s); bleach behind it."""
+    import bleach.sanitizer
+    import mistune
+
+    class Renderer(mistune.HTMLRenderer):
+        def heading(self, text, level, **attrs):
+            level = min(level + 2, 6)  # the page's own headings are h1 and h2
+            return f"<h{level}>{text}</h{level}>\n"
+
+        def image(self, text, url, title=None):
+            return f'<span class="none">[picture{": " + text if text else ""}]</span>'
+
+        def link(self, text, url, title=None):
+            if not re.match(r"https?://[^/]", url, re.IGNORECASE):
+                return text
+            return f'<a href="{escape(clean(url))}" rel="noopener noreferrer nofollow">{text}</a>'
+
+        def block_code(self, code, info=None):
+            return f"<pre><code>{escape(code)}</code></pre>\n"
+
+        def tex(self, text):
+            return f'<span class="tex">{escape(text.strip())}</span>'
+
+        def tex_wide(self, text):
+            return f'<span class="tex wide">{escape(text.strip())}</span>'
+
+        def tex_block(self, text):
+            return f"<p>{self.tex_wide(text)}</p>\n"
+
+    def tex(md):
+        def inline(inline, m, state):
+            wide = m.group("wide")
+            state.append_token({"type": "tex_wide" if wide else "tex", "raw": wide or m.group("narrow")})
+            return m.end()
+
+        def block(block, m, state):
+            state.append_token({"type": "tex_block", "raw": m.group("alone")})
+            return m.end()
+
+        md.inline.register("tex", _TEX, inline, before="link")
+        md.block.register("tex_block", _TEX_BLOCK, block, before="list")
+
+    render = mistune.create_markdown(
+        escape=True, renderer=Renderer(escape=True), plugins=["table", "strikethrough", tex]
+    )
+    known = {"tex", "tex wide", "none"}
+    sanitizer = bleach.sanitizer.Cleaner(
+        tags=_TAGS,
+        attributes={"a": ["href", "rel"], "span": lambda tag, name, value: name == "class" and value in known},
+        protocols={"http", "https"},
+        strip=True,
+    )
+    return render, sanitizer.clean
+
+
+@functools.lru_cache(maxsize=256)  # most text cells are the course's own, the same for the whole class
+def _rendered(text: str) -> str:
+    render, sanitize = _markdown_tools()
+    try:
+        return sanitize(render(text))
+    except Exception:  # whatever a parser cannot bear is shown as it was typed
+        return f"<pre>{escape(text)}</pre>"
+
+
+def _markdown(text: str, page: "_Page") -> str:
+    """A text cell as HTML."""
+    pictures = []
+
+    def keep(found):
+        pictures.append(_picture(found[2], "", page, found[1]))
+        return f"\ue000{len(pictures) - 1}\ue001"
+
+    raw = _UNWANTED.sub("", text[: 8 * ALL_PICTURES])
+    if "data:image/" in raw:
+        raw = _EMBEDDED.sub(lambda m: keep(m) if len(pictures) < 50 else "[picture]", raw)
+    left = len(raw) - MARKDOWN
+    shown = raw[:MARKDOWN].replace("\ue000", "\ufffd") if not pictures else raw[:MARKDOWN]
+    shown = _SURROGATES.sub("\ufffd", shown)
+    if page.room(len(shown)) and page.rich >= len(shown):
+        page.rich -= len(shown)
+        html = _HOLDER.sub(lambda m: pictures[int(m[1])] if int(m[1]) < len(pictures) else "", _rendered(shown))
+    else:
+        html = f'<pre class="text">{esc(shown, 2_000)}</pre>'
+        left += max(0, len(shown) - 2_000)
+    return html + (
+        _note(f"The text goes on for {count(left, 'character')}; that part is not shown here.") if left > 0 else ""
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- code, outputs
+
+
+class _Page:
+    """What one page has shown so far: no notebook can make it larger than a browser bears."""
+
+    def __init__(self):
+        self.text, self.rich, self.pictures, self.figures, self.heading = ALL_TEXT, RICH, ALL_PICTURES, 0, ""
+
+    def room(self, characters: int) -> bool:
+        if self.text < characters:
+            return False
+        self.text -= characters
+        return True
+
+
+_PYTHON = re.compile(
+    r"(?P<c>\#[^\n]*)"
+    r"|(?P<s>\b[rbfuRBFU]{0,2}(?:\"\"\"[\s\S]*?(?:\"\"\"|\Z)|'''[\s\S]*?(?:'''|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?)"
+    r"|(?:\"\"\"[\s\S]*?(?:\"\"\"|\Z)|'''[\s\S]*?(?:'''|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?))"
+    r"|(?P<d>(?<=\bdef )\w+|(?<=\bclass )\w+)"
+    r"|\b(?:(?P<k>False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from"
+    r"|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield)"
+    r"|(?P<n>(?:0[xXbBoO][\da-fA-F_]+|\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?)[jJ]?))\b"
+)
+
+
+def _highlight(source: str) -> str:
+    """Python with its keywords, text, numbers, comments and new names marked; one pass, no parser."""
+    parts, at = [], 0
+    for found in _PYTHON.finditer(source):
+        if found.start() > at:
+            parts.append(escape(source[at : found.start()], False))
+        parts.append(f'<i class="{found.lastgroup}">{escape(found[0], False)}</i>')
+        at = found.end()
+    parts.append(escape(source[at:], False))
+    return "".join(parts)
+
+
+def _code(source, page: _Page) -> str:
+    source = source if isinstance(source, str) else ""
+    shown = clean(source[:CODE]).rstrip()
+    if not page.room(len(shown)):
+        return _note("This cell is not shown: the page is full.")
+    html = f'<pre class="code" tabindex="0"><code>{_highlight(shown)}</code></pre>'
+    left = len(source) - CODE
+    return html + (
+        _note(f"The cell goes on for {count(left, 'character')}; that part is not shown here.") if left > 0 else ""
+    )
+
+
+def _note(text: str) -> str:
+    return f'<p class="cut">{escape(text)}</p>'
+
+
+def _joined(value) -> str:
+    """A text of nbformat: a string, or a list of them."""
+    if isinstance(value, list):
+        return "".join(part for part in value[:100_000] if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _text_output(text: str, page: _Page, kind: str = "") -> str:
+    left = 0
+    if len(text) > 20 * (OUTPUT_HEAD + OUTPUT_TAIL):  # cut before anything looks at each character
+        room = 10 * (OUTPUT_HEAD + OUTPUT_TAIL)
+        left, text = len(text) - 2 * room, text[:room] + "\n" + text[-room:]
+    text = clean(text).strip("\n")
+    if not text.strip():
+        return ""
+    lines = text.count("\n") + 1
+    long = len(text) + left > OUTPUT_HEAD + OUTPUT_TAIL
+    if long:
+        left += len(text) - OUTPUT_HEAD - OUTPUT_TAIL
+    if not page.room(min(len(text), OUTPUT_HEAD + OUTPUT_TAIL)):
+        return _note("This output is not shown: the page is full.")
+    if long:
+        gap = f'<span class="gap">… {count(left, "character")} left out here …</span>'
+        html = f"{escape(text[:OUTPUT_HEAD], False)}\n{gap}\n{escape(text[-OUTPUT_TAIL:], False)}"
+    else:
+        html = escape(text, False)
+    html = f'<pre class="out{kind}" tabindex="0">{html}</pre>'
+    if lines <= FOLD_LINES and len(text) <= FOLD_CHARACTERS:
+        return html
+    size = count(lines, "line") if lines > 1 else count(len(text) + left, "character")
+    last = text[text.rfind("\n") + 1 :] if kind else ""
+    said = f"Error: {esc(last, 160)}" if last else f"Long output, {size}"
+    return f"<details><summary>{said}</summary>{html}</details>"
+
+
+def _size_of_png(data: bytes) -> tuple[int, int] | None:
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 45:
+        return None
+    return struct.unpack(">II", data[16:24])
+
+
+def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
+    if data[:3] != b"\xff\xd8\xff":
+        return None
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            return width, height
+        at += 1 if kind == 0xFF else 2 + max(2, length)
+    return None
+
+
+def _picture(text: str, where: str, page: _Page, alt: str = "") -> str:
+    """A base64 picture as an <img>, once its bytes are known to be a PNG or JPEG of bearable size."""
+    if len(text) > PICTURE or len(text) > page.pictures:
+        return _note("A picture is not shown here: it is too large.")
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    mime, size = "png", _size_of_png(data)
+    if size is None:
+        mime, size = "jpeg", _size_of_jpeg(data)
+    if size is None or not 0 < size[0] * size[1] <= PIXELS:
+        return _note("A picture is not shown here: its data is damaged, or of a kind that this page does not show.")
+    page.pictures -= len(text)
+    page.figures += 1
+    said = esc(alt, 300) or f"Figure {page.figures}{where}"
+    source = base64.b64encode(data).decode()
+    return f'<img alt="{said}" width="{size[0]}" height="{size[1]}" src="data:image/{mime};base64,{source}">'
+
+
+def _outputs(outputs, page: _Page) -> str:
+    """What a cell showed: nbformat's outputs, in whatever shape the student's process sent them."""
+    parts, stream = [], []
+
+    def flush():
+        if stream:
+            parts.append(_text_output("".join(stream), page))
+            stream.clear()
+
+    outputs = outputs if isinstance(outputs, list) else []
+    for out in outputs[:OUTPUTS]:
+        if not isinstance(out, dict):
+            continue
+        kind = out.get("output_type")
+        if kind == "stream":
+            stream.append(_joined(out.get("text")))
+            continue
+        flush()
+        if kind == "error":
+            lines = out.get("traceback")
+            lines = [s for s in lines[:500] if isinstance(s, str)] if isinstance(lines, list) else [_joined(lines)]
+            last = f"{_joined(out.get('ename'))}: {_joined(out.get('evalue'))}"
+            parts.append(_text_output("\n".join(lines) if any(lines) else last, page, " error"))
+        elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
+            parts.append(_display(out["data"], page))
+    flush()
+    if len(outputs) > OUTPUTS:
+        parts.append(_note(f"{count(len(outputs) - OUTPUTS, 'more output')}, not shown here."))
+    html = "".join(parts)
+    return f'<div class="outputs">{html}</div>' if html else ""
+
+
+def _display(data: dict, page: _Page) -> str:
+    for mime in ("image/png", "image/jpeg"):
+        if text := _joined(data.get(mime)):
+            return _picture(text, f", drawn by a cell under “{page.heading}”" if page.heading else "", page)
+    if text := _joined(data.get("text/markdown")):
+        return f'<div class="prose">{_markdown(text, page)}</div>'
+    if text := _joined(data.get("text/plain")):
+        return _text_output(text, page)
+    return _note("An output of a kind that this page does not show.") if data else ""
+
+
+# ---------------------------------------------------------------------------------------------------- questions
+
+
+@dataclass
+class Question:
+    """A solution with the tests after it, or a written answer."""
+
+    title: str
+    cells: list = field(default_factory=list)  # those that give points
+    answers: list[str] = field(default_factory=list)  # names of the cells that the student fills
+
+
+def questions_of(plan) -> list[Question]:
+    """The assignment's questions, in order: solution cells with the tests below them, named by the heading above."""
+    found: list[Question] = []
+    heading = None
+    for cell in plan.cells:
+        if cell.kind == "text":
+            heading = (_headings(cell.released) or [heading])[-1]
+        elif cell.kind in ("solution", "manual", "task") or cell.points is not None:
+            last = found[-1] if found else None
+            theirs = cell.kind in ("solution", "manual", "task")
+            other = (
+                last is not None and bool(last.cells) and (last.title != (heading or "") or (theirs and not heading))
+            )
+            if last is None or other:
+                last = Question(heading or "")
+                found.append(last)
+            elif theirs and not last.cells and not last.answers:
+                last.title = heading or ""
+            if theirs:
+                last.answers.append(cell.name)
+            if cell.points is not None:
+                last.cells.append(cell)
+    found = [q for q in found if any(c.points for c in q.cells)]
+    for at, question in enumerate(found, 1):
+        question.title = question.title or f"Question {at}"
+    return found
+
+
+def _headings(text: str) -> list[str]:
+    """Headings below the title's level, without their marks and the points that they promise."""
+    found, fenced = [], False
+    for line in text.split("\n"):
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        match = None if fenced else re.match(r" {0,3}#{2,4}\s+(.*?)\s*#*\s*$", line)
+        if match:
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`$]", lambda m: m[1] or "", match[1])
+            found.append(re.sub(r"\s*\([\d.]+ points?\)$", "", plain))
+    return found
+
+
+def _label(cell, at: int) -> str:
+    """A test's name in words; a name that only a machine could love becomes a number."""
+    if re.fullmatch(r"(cell-?)?[0-9a-f]{6,}|[0-9a-f-]{20,}", cell.name):
+        return f"test {at}"
+    return esc(cell.name.replace("_", " "), 100)
+
+
+# status -> sign, words for a student, colour
+_STATUS = {
+    "passed": ("ok", "Passed", "good"),
+    "partial": ("part", "Partly", "good"),
+    "failed": ("no", "Not passed", "bad"),
+    "unanswered": ("open", "Not attempted yet", "calm"),
+    "timeout": ("stop", "Stopped, too slow", "bad"),
+    "crashed": ("stop", "Stopped, crashed", "bad"),
+    "needs marking": ("mark", "To be marked", "wait"),
+    "author error": ("mark", "Not your mistake", "wait"),
+    "not run": ("open", "Not reached", "calm"),
+}
+
+
+def _sign(status: str) -> tuple[str, str, str]:
+    sign, words, tone = _STATUS.get(status, ("open", esc(status, 60), "calm"))
+    return f'<svg class="sign" aria-hidden="true"><use href="#{sign}"/></svg>', words, tone
+
+
+def _message(cell, graded: dict) -> str:
+    status = graded["status"]
+    if status == "author error":
+        return (
+            "This test has a mistake of its own. It is not yours: your instructor is told, and will see to your points."
+        )
+    if status == "needs marking":
+        return "A person reads this answer."
+    message = esc(graded.get("message"), 4_000).strip()
+    if status == "unanswered" and cell.kind == "test":
+        return (
+            "Your code still raises NotImplementedError here." if not message or "Not attempted" in message else message
+        )
+    if status == "failed" and "BEGIN HIDDEN TESTS" in cell.source:
+        message += '<span class="aside">This test also tries cases that are not printed in the notebook.</span>'
+    return message
+
+
+# ---------------------------------------------------------------------------------------------------- feedback page
+
+_FLAGS = {  # flag -> (what the student reads, what the instructor reads)
+    "late": (None, "handed in late"),
+    "misnamed": (
+        "The file had another name than the one asked for. It was found to be yours all the same; please use the right name next time.",
+        "file named against the rule",
+    ),
+    "tests changed": (
+        "Some test cells were changed in your copy. Your answers were tested with the original ones.",
+        "test or locked cells changed; the originals were used",
+    ),
+    "ids mended": (
+        "Some cells had lost their invisible labels (copying cells does that). They were matched by what they contain.",
+        "cells without labels, matched by content",
+    ),
+    "cells doubled": (
+        "Some cells are there more than once. The last copy counted.",
+        "cells doubled; the last one counted",
+    ),
+    "cells missing": (
+        "Some answer or test cells are missing from your copy. The tests were put back; a missing answer gives no points.",
+        "answer or test cells missing",
+    ),
+    "timeout": ("One cell did not end in time and was stopped.", "a cell or test ran out of time"),
+    "crashed": (
+        "Your code ended its own process once. The run went on without that cell.",
+        "the student’s process died",
+    ),
+    "memory": (
+        "Your code asked for more memory than there is and was stopped. The run went on without that cell.",
+        "more memory than allowed",
+    ),
+    "stopped early": (
+        "The notebook as a whole took too long or stopped too often, so its end was not run.",
+        "the notebook’s end was not run",
+    ),
+    "from Colab": (None, "handed in from Colab"),
+    "encoding mended": (None, "text encoding mended"),
+    "old format": ("The file is in an old notebook format. It was read all the same.", "old notebook format"),
+    "damaged cell": ("One cell was damaged and could not be read.", "a damaged cell left out"),
+    "two files": ("You handed in more than once. The newest file counted.", "more than one file; the newest counted"),
+    "test replaced": (
+        "A test passed whatever your code did, because something it relies on had been replaced. It gives no points.",
+        "a test relied on something replaced: please look",
+    ),
+}
+
+
+def feedback_page(record: dict, plan, title: str) -> str:
+    """What one student opens: score, question by question, then the notebook as it ran."""
+    page = _Page()
+    parts = [_feedback_head(record, plan, title), _score_card(record, plan)]
+    notes = [_flag_for_student(word, record) for word in record.get("flags") or []]
+    if notes := [n for n in notes if n]:
+        rows = "".join(f"<li>{n}</li>" for n in notes)
+        parts.append(
+            f'<section aria-labelledby="know"><h2 id="know">Good to know</h2><ul class="know">{rows}</ul></section>'
+        )
+    if record.get("state") != "could not run":
+        parts.append(_question_cards(record, plan))
+    if record.get("shown"):
+        parts.append(_notebook(record, plan, page))
+    return _frame(
+        f"{title}: feedback", "".join(parts), "This page is one file. It loads nothing, runs nothing and sends nothing."
+    )
+
+
+def _feedback_head(record, plan, title) -> str:
+    when = f' · handed in <time datetime="{esc(record["submitted"], 40)}">{_moment(record["submitted"])}</time>'
+    return (
+        f'<header class="top"><p class="over">Feedback · {esc(plan.assignment, 100)}</p><h1>{esc(title, 300)}</h1>'
+        f'<p class="who"><bdi>{person(record["student"])}</bdi>{when if record.get("submitted") else ""}</p></header>'
+    )
+
+
+def _score_card(record, plan) -> str:
+    if record.get("state") == "could not run" or record.get("score") is None:
+        return (
+            '<section class="banner" aria-labelledby="score"><h2 id="score">Your notebook could not be read</h2>'
+            f"<p>{_sentence(record.get('problem') or 'it could not be run')}</p>"
+            "<p>Nothing is lost yet. Open the notebook where you wrote it, choose <b>Run all</b>, save it, and hand in "
+            "the file that ends in <b>.ipynb</b> again. If it does not open there either, write to your instructor.</p></section>"
+        )
+    most, score = record["max_score"], record["score"]
+    cells = record["cells"]
+    waiting = sum(c["max_score"] or 0 for c in cells.values() if c["score"] is None)
+    tests = [cells[c.name] for c in plan.cells if c.kind == "test" and c.points and c.name in cells]
+    passed = sum(c["status"] == "passed" for c in tests)
+    html = f'<p class="big"><b>{number(score)}</b> <span>of {points(most)}</span></p>'
+    if waiting:
+        html += f'<p class="waiting">+ {points(waiting)} still to be marked</p>'
+    share, open_share = (100 * x / most if most else 0 for x in (score, waiting))
+    html += f'<div class="track" aria-hidden="true"><i style="width:{share:.1f}%"></i><i class="soft" style="width:{open_share:.1f}%"></i></div>'
+    if tests:
+        html += f"<p>{_encouragement(passed, tests)}</p>"
+    return (
+        '<section class="card" aria-labelledby="score"><h2 id="score" class="hidden">Score</h2>'
+        f"{html}{_lateness(record, waiting)}</section>"
+    )
+
+
+def _encouragement(passed: int, tests: list) -> str:
+    if passed == len(tests):
+        return "Every test passes. Well done." if passed > 1 else "The test passes. Well done."
+    if all(c["status"] == "unanswered" for c in tests):
+        return "No test cell was answered yet."
+    return f"{passed} of {count(len(tests), 'test')} pass. Below you find what the others looked at."
+
+
+def _lateness(record, waiting) -> str:
+    factor, days, score = record.get("late_factor", 1.0), record.get("late_days") or 0.0, record["score"]
+    if factor is None or factor >= 1:
+        if days > 0:
+            return f"<p>Handed in {_duration(days)} after the due date. No points are taken off for that.</p>"
+        return ""
+    final = record.get("final_score")
+    final = score * factor if final is None else final
+    so_far = " so far" if waiting else ""
+    if factor <= 0:
+        why = "and the course’s rule leaves no points after that long. What you learned is yours all the same."
+    else:
+        why = f"so {100 * factor:.3g}&nbsp;% of your points count: {number(score)} × {factor:.3g} = {number(final)}{so_far}."
+    return (
+        f'<p class="final"><b>Final score{so_far}: {number(final)}.</b> '
+        f"The notebook came {_duration(days)} after the due date, {why}</p>"
+    )
+
+
+def _flag_for_student(word: str, record) -> str | None:
+    if word == "timeout" and record.get("cell_seconds"):
+        return f"One cell did not end within {number(record['cell_seconds'])} s and was stopped."
+    return _FLAGS[word][0] if word in _FLAGS else esc(word, 200)
+
+
+def _question_cards(record, plan) -> str:
+    places = _places(record, plan)
+    cards = []
+    for question in questions_of(plan):
+        rows, reached, waiting = [], 0.0, 0.0
+        for at, cell in enumerate(question.cells, 1):
+            graded = record["cells"].get(cell.name)
+            if graded is None:
+                continue
+            reached += graded["score"] or 0
+            waiting += graded["max_score"] or 0 if graded["score"] is None else 0
+            rows.append(_row(cell, graded, at, len(question.cells) > 1))
+        most = sum(c.points or 0 for c in question.cells)
+        said = points(waiting) + " open" if waiting == most else f"{number(reached)} of {points(most)}"
+        link = next((places[n] for n in question.answers if n in places), None)
+        go = f' <a class="go" href="#cell-{link}">your answer</a>' if link is not None else ""
+        title = f"<h3>{esc(question.title, 200)}</h3>{go}"
+        cards.append(
+            f'<article class="card question"><div class="bar">{title}<p class="points">{said}</p></div>'
+            f'<ul class="rows">{"".join(rows)}</ul></article>'
+        )
+    return (
+        f'<section aria-labelledby="questions"><h2 id="questions">Question by question</h2>{"".join(cards)}</section>'
+    )
+
+
+def _row(cell, graded, at, several) -> str:
+    sign, words, tone = _sign(graded["status"])
+    name = _label(cell, at) if cell.kind == "test" else "written answer"
+    reached = "" if graded["score"] is None else f"{number(graded['score'])} of "
+    said = f'<span class="points">{reached}{number(graded["max_score"])}</span>' if several else ""
+    message = _message(cell, graded)
+    message = f'<p class="message">{message}</p>' if message else ""
+    return (
+        f'<li class="{tone}" id="result-{_anchor(cell.name)}">{sign}<div><p class="line"><b>{words}</b> '
+        f'<span class="name">{name}</span>{said}</p>{message}</div></li>'
+    )
+
+
+def _places(record, plan) -> dict[str, int]:
+    """Where each of the student's answers stands in the notebook below."""
+    return {c["name"]: i for i, c in enumerate(record.get("shown") or []) if c.get("name") and i < CELLS}
+
+
+def _notebook(record, plan, page) -> str:
+    sources, parts = {c.name: c for c in plan.cells}, []
+    shown = record["shown"]
+    for i, cell in enumerate(shown[:CELLS]):
+        source = sources.get(cell.get("name"))
+        kind = source.kind if source is not None else None
+        text = cell.get("source") if isinstance(cell.get("source"), str) else ""
+        if kind == "text" and (found := _headings(source.released)):
+            page.heading = esc(found[-1], 100)
+        if kind == "test":
+            if (graded := record["cells"].get(source.name)) is not None:
+                sign, words, tone = _sign(graded["status"])
+                href, said = f"#result-{_anchor(source.name)}", f"{words}: {_label(source, 1)}"
+                parts.append(f'<p class="verdict {tone}">{sign}<a href="{href}"><span>Test</span> {said}</a></p>')
+            continue
+        if not text.strip():
+            continue
+        theirs = kind in ("solution", "manual", "task")
+        label = '<p class="over">Your answer</p>' if theirs else ""
+        if cell.get("code"):
+            body = _code(source.released if kind == "locked" else text, page) + _outputs(cell.get("outputs"), page)
+        else:
+            body = f'<div class="prose">{_markdown(text, page)}</div>'
+        parts.append(f'<div class="cell{" yours" if theirs else ""}" id="cell-{i}">{label}{body}</div>')
+    if len(shown) > CELLS:
+        parts.append(_note(f"{count(len(shown) - CELLS, 'more cell')}, not shown here."))
+    return (
+        '<section class="notebook" aria-labelledby="notebook"><h2 id="notebook">Your notebook, as it ran</h2>'
+        f"{''.join(parts)}</section>"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- report page
+
+
+def feedback_href(student: str, assignment) -> str:
+    """From the report (reports/<id>.html) to a student's feedback page."""
+    name = getattr(assignment, "notebook", None) or assignment.id
+    parts = (student, assignment.id, f"{name}.html")
+    return "../feedback/" + "/".join(quote(str(p).encode("utf-8", "replace"), safe="") for p in parts)
+
+
+def report_page(outcome) -> str:
+    """What the instructor opens: the class at a glance, the questions, then everybody."""
+    records, assignment, plan = outcome.records, outcome.assignment, outcome.plan
+    title = _title_of(plan)
+    parts = [_report_head(assignment, plan, title)]
+    if outcome.trusted:
+        parts.append(
+            '<section class="banner" role="note"><h2>Graded without a sandbox</h2><p>This run used <code>--trust</code>: the '
+            "students’ code ran with your rights on your machine, and could have read or changed what you can. Grade again "
+            "without it before you publish these scores.</p></section>"
+        )
+    states = [r["state"] for r in records]
+    tiles = [
+        (states.count("graded"), "graded"),
+        (states.count("needs marking"), "need marking"),
+        (states.count("could not run"), "could not run"),
+        (len(outcome.unplaced), "not placed"),
+    ]
+    parts.append('<ul class="tiles">' + "".join(f"<li><b>{n}</b> {words}</li>" for n, words in tiles) + "</ul>")
+    if notes := _instructor_notes(outcome):
+        rows = "".join(f"<li>{n}</li>" for n in notes)
+        parts.append(
+            f'<section aria-labelledby="look"><h2 id="look">Please look at</h2><ul class="know">{rows}</ul></section>'
+        )
+    if outcome.unplaced:
+        parts.append(_unplaced(outcome.unplaced))
+    parts += [_distribution(records, plan), _question_table(records, plan), _student_table(outcome), _more(records)]
+    return _frame(
+        f"{title}: report", "".join(parts), "Made from the grader’s records. It loads nothing and runs nothing.", True
+    )
+
+
+def _title_of(plan) -> str:
+    for cell in plan.cells:
+        for line in cell.released.splitlines() if not cell.is_code else ():
+            if line.startswith("# "):
+                return line[2:].strip()
+    return plan.assignment
+
+
+def _report_head(assignment, plan, title) -> str:
+    course = assignment.course
+    facts = course.assignments.get(assignment.id) if course is not None else None
+    due = f" · due {_moment(facts.due, course.timezone)}" if facts is not None else ""
+    return (
+        f'<header class="top"><p class="over">Report · {esc(assignment.id, 100)}</p><h1>{esc(title, 300)}</h1>'
+        f'<p class="who">{points(plan.max_score)}{due}</p></header>'
+    )
+
+
+def _instructor_notes(outcome) -> list[str]:
+    notes = [esc(note, 600) for note in outcome.notes]
+    broken: dict[str, list] = {}
+    for record in outcome.records:
+        for name, cell in record["cells"].items():
+            if cell["status"] == "author error":
+                broken.setdefault(name, []).append(cell.get("message"))
+    for name, messages in broken.items():
+        notes.append(
+            f"The test <code>{esc(name, 100)}</code> stopped by a mistake of its own for {count(len(messages), 'student')}: "
+            f"{esc(messages[0], 300)}"
+        )
+    return notes
+
+
+def _unplaced(unplaced) -> str:
+    rows = "".join(
+        f'<tr><th scope="row"><bdi>{esc(u.file, 300)}</bdi></th><td>{esc(u.reason, 300)}</td></tr>'
+        for u in unplaced[:500]
+    )
+    more = _note(f"{count(len(unplaced) - 500, 'more file')}, not shown here.") if len(unplaced) > 500 else ""
+    return (
+        '<section aria-labelledby="unplaced"><h2 id="unplaced">Files that could not be placed</h2><div class="wide" tabindex="0">'
+        f'<table><thead><tr><th scope="col">File</th><th scope="col">Why</th></tr></thead><tbody>{rows}</tbody></table></div>{more}</section>'
+    )
+
+
+def _distribution(records, plan) -> str:
+    scores = sorted(r["score"] for r in records if r.get("score") is not None)
+    if not scores:
+        return '<section aria-labelledby="scores"><h2 id="scores">Scores</h2><p>No score yet.</p></section>'
+    middle = len(scores) // 2
+    median = scores[middle] if len(scores) % 2 else (scores[middle - 1] + scores[middle]) / 2
+    mean = sum(scores) / len(scores)
+    most = plan.max_score
+    said = f"Median {number(median)}, mean {number(mean)} of {points(most)}."
+    waiting = any(r["state"] == "needs marking" for r in records)
+    about = "What is still to be marked counts 0 here." if waiting else ""
+    return (
+        '<section aria-labelledby="scores"><h2 id="scores">Scores</h2>'
+        f'<p><b>{said}</b> Before lateness. {about}</p><figure class="histogram">{_histogram(scores, most)}</figure></section>'
+    )
+
+
+def _step(most: float) -> float:
+    return (
+        next((s for s in (0.5, 1, 2, 5, 10, 20, 25, 50, 100, 250, 1000) if most / s <= 16), max(most / 16, 1))
+        if most > 4
+        else most / 8 or 1
+    )
+
+
+def _histogram(scores, most) -> str:
+    """One bar for each step of points; full marks have a bar of their own."""
+    step = _step(most)
+    bars = [0] * (math.floor(most / step + 1e-9) + 1)
+    for score in scores:
+        bars[min(len(bars) - 1, max(0, math.floor(score / step + 1e-9)))] += 1
+    top = max(bars)
+    tick = next((t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500) if top / t <= 5), math.ceil(top / 5))
+    ceiling = tick * math.ceil(top / tick)
+    left, right, high, base = 34, 440, 14, 170
+    slot = (right - left) / len(bars)
+    every = math.ceil(len(bars) / 11)
+    parts = []
+    for value in range(0, ceiling + 1, tick):
+        y = base - (base - high) * value / ceiling
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
+    for i, n in enumerate(bars):
+        x, height = left + i * slot, (base - high) * n / ceiling
+        if n:
+            parts.append(
+                f'<rect x="{x + slot * 0.1:.1f}" y="{base - height:.1f}" width="{slot * 0.8:.1f}" height="{height:.1f}" rx="2"/>'
+            )
+        if i % every == 0:
+            parts.append(f'<text x="{x + slot / 2:.1f}" y="{base + 15}" text-anchor="middle">{number(i * step)}</text>')
+    parts.append(
+        f'<text x="{(left + right) / 2}" y="{base + 34}" text-anchor="middle">points reached, of {number(most)}</text>'
+    )
+    parts.append(
+        f'<text x="10" y="{(high + base) / 2}" text-anchor="middle" transform="rotate(-90 10 {(high + base) / 2})">students</text>'
+    )
+    listed = ", ".join(f"{number(i * step)}: {n}" for i, n in enumerate(bars) if n)
+    return (
+        f'<svg viewBox="0 0 {right + 4} {base + 42}" role="img" aria-labelledby="hist-t hist-d"><title id="hist-t">Students by points reached</title>'
+        f'<desc id="hist-d">Points and how many students reached them: {listed}.</desc>{"".join(parts)}</svg>'
+    )
+
+
+def separation(items: list, totals: list) -> float | None:
+    """Correlation of a question's points with the points of all other questions; None where there is none to find.
+
+    items   points of this question, a student each
+    totals  the same students' points of everything
+    """
+    rest = [t - i for t, i in zip(totals, items, strict=True)]
+    n = len(items)
+    if n < 3:
+        return None
+    a, b = sum(items) / n, sum(rest) / n
+    across = sum((x - a) * (y - b) for x, y in zip(items, rest, strict=True))
+    spread = sum((x - a) ** 2 for x in items) * sum((y - b) ** 2 for y in rest)
+    return across / math.sqrt(spread) if spread > 1e-18 else None
+
+
+def _question_table(records, plan) -> str:
+    scored = [r for r in records if r.get("score") is not None]
+    rows = []
+    for question in questions_of(plan):
+        for at, cell in enumerate(question.cells):
+            seen = [(r["cells"][cell.name]["score"], r["score"]) for r in scored if cell.name in r["cells"]]
+            waiting = sum(score is None for score, _ in seen)
+            share = agrees = None
+            if seen and not waiting and cell.points:
+                share = sum(score for score, _ in seen) / (len(seen) * cell.points)
+                agrees = separation([score for score, _ in seen], [total for _, total in seen])
+            shown = f"{waiting} to be marked" if waiting else _share_bar(share)
+            head = (
+                f'<th scope="rowgroup" rowspan="{len(question.cells)}">{esc(question.title, 120)}</th>'
+                if at == 0
+                else ""
+            )
+            name = _label(cell, at + 1) if cell.kind == "test" else "written answer"
+            first = ' class="first"' if at == 0 else ""
+            rows.append(
+                f'<tr{first}>{head}<td>{name}</td><td class="n">{number(cell.points or 0)}</td>'
+                f"<td>{shown}</td><td>{_separation_bar(agrees)}</td></tr>"
+            )
+    return (
+        '<section aria-labelledby="questions"><h2 id="questions">Questions</h2>'
+        "<p>A low share means a hard question. Separation says how well its points agree with those of all other questions: "
+        "above 0.3 is good; near 0 or below, students who do well elsewhere miss it, so look at its wording and its tests.</p>"
+        '<div class="wide" tabindex="0"><table class="questions"><thead><tr><th scope="col">Question</th><th scope="col">Part</th>'
+        '<th scope="col" class="n">Points</th><th scope="col">Share of points reached</th><th scope="col">Separation, −1 to 1</th>'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+    )
+
+
+def _share_bar(share) -> str:
+    if share is None:
+        return "–"
+    return (
+        f'<span class="meter"><i style="width:{100 * min(1, max(0, share)):.0f}%"></i></span> {100 * share:.0f}&nbsp;%'
+    )
+
+
+def _separation_bar(value) -> str:
+    if value is None:
+        return "–"
+    width = 50 * min(1, abs(value))
+    place = f"left:50%;width:{width:.0f}%" if value >= 0 else f"right:50%;width:{width:.0f}%"
+    low = ' class="low"' if value < 0 else ""
+    said = f"{value:.2f}".replace("-", "−")
+    return f'<span class="meter middle"><i{low} style="{place}"></i></span> {said}'
+
+
+def _student_table(outcome) -> str:
+    rows = []
+    for r in outcome.records:
+        state, score = r["state"], r.get("score")
+        waiting = sum(c["max_score"] or 0 for c in r["cells"].values() if c["score"] is None)
+        factor, days, final = r.get("late_factor", 1.0), r.get("late_days") or 0, r.get("final_score")
+        name = (
+            f'<a href="{escape(feedback_href(r["student"], outcome.assignment))}"><bdi>{person(r["student"])}</bdi></a>'
+        )
+        if state == "could not run" or score is None:
+            middle = f'<td colspan="3"><b>Could not run:</b> {esc(r.get("problem"), 200)}</td>'
+        else:
+            still = f' <span class="soft">+ {number(waiting)} open</span>' if waiting else ""
+            late = f"{_duration(days)}, × {factor:.3g}" if factor is not None and factor < 1 else ""
+            middle = f'<td class="n">{number(score)}{still}</td><td class="n"><b>{number(final if final is not None else score)}</b></td><td>{late}</td>'
+        flags = " ".join(f'<span class="flag">{esc(f, 60)}</span>' for f in r.get("flags") or [] if f != "late")
+        rows.append(
+            f'<tr><th scope="row">{name}</th>{middle}<td>{flags}</td><td class="n">{number(r.get("seconds") or 0)}</td></tr>'
+        )
+    if not rows:
+        return ""
+    return (
+        '<section aria-labelledby="students"><h2 id="students">Students</h2><div class="wide" tabindex="0"><table><thead><tr>'
+        '<th scope="col">Student</th><th scope="col" class="n">Score</th><th scope="col" class="n">Final</th><th scope="col">Late</th>'
+        f'<th scope="col">Flags</th><th scope="col" class="n">Seconds</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></section>'
+    )
+
+
+def _more(records) -> str:
+    """What was flagged, and who took longest."""
+    flags: dict[str, int] = {}
+    for record in records:
+        for word in record.get("flags") or []:
+            flags[word] = flags.get(word, 0) + 1
+    html = ""
+    if flags:
+        rows = "".join(
+            f'<tr><th scope="row"><span class="flag">{esc(word, 60)}</span></th><td>{_FLAGS[word][1] if word in _FLAGS else ""}</td><td class="n">{n}</td></tr>'
+            for word, n in sorted(flags.items(), key=lambda x: (-x[1], x[0]))
+        )
+        html += (
+            '<section aria-labelledby="flags"><h2 id="flags">Flags</h2><table><thead><tr><th scope="col">Flag</th>'
+            f'<th scope="col">Meaning</th><th scope="col" class="n">Students</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        )
+    slowest = sorted(records, key=lambda r: -(r.get("seconds") or 0))[:5]
+    if len(records) > 1:
+        rows = "".join(
+            f"<li><bdi>{person(r['student'])}</bdi>, {number(r.get('seconds') or 0)} s</li>" for r in slowest
+        )
+        html += (
+            f'<section aria-labelledby="slow"><h2 id="slow">Slowest to grade</h2><ol class="slow">{rows}</ol></section>'
+        )
+    return f'<div class="pair">{html}</div>' if html else ""
+
+
+# ---------------------------------------------------------------------------------------------------- the frame
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+_SIGNS = """\
+<svg class="hidden" aria-hidden="true" focusable="false"><defs>
+<symbol id="ok" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor"/><path d="M5.8 10.4l2.8 2.8 5.6-6" fill="none" stroke="var(--page)" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+<symbol id="part" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M10 4.5a5.5 5.5 0 0 0 0 11z" fill="currentColor"/></symbol>
+<symbol id="no" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M7 7l6 6m0-6l-6 6" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></symbol>
+<symbol id="open" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="3 2.7"/></symbol>
+<symbol id="stop" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M10 5.4V10l3 2.2" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+<symbol id="mark" viewBox="0 0 20 20"><path d="M3 17l.9-3.9L13.6 3.4a1.7 1.7 0 0 1 2.4 0l.6.6a1.7 1.7 0 0 1 0 2.4L6.9 16.1z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></symbol>
+</defs></svg>
+"""
+
+_STYLE = """\
+:root{color-scheme:light dark;--page:#fff;--soft:#f6f7f8;--line:#e2e5e9;--text:#1c2127;--quiet:#5b6570;--accent:#1a5fb4;--pale:#c9daf0;
+--warm:#a8430a;--code-k:#1a5fb4;--code-s:#8a4b08;--code-n:#6b3fa0;--code-c:#66707a}
+@media (prefers-color-scheme:dark){:root{--page:#15181c;--soft:#1d2126;--line:#30363d;--text:#e4e7eb;--quiet:#9ba5b0;--accent:#84b6f4;
+--pale:#2c4463;--warm:#f5a26b;--code-k:#84b6f4;--code-s:#e5b97e;--code-n:#c3a6f0;--code-c:#8b95a0}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0;background:var(--page);color:var(--text);font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
+overflow-wrap:anywhere}
+main{max-width:46rem;margin:0 auto;padding:3.5rem 1.5rem 2rem}
+.report main{max-width:62rem}
+h1,h2,h3,h4,h5,h6{line-height:1.25;margin:0;text-wrap:balance}
+h1{font-size:2rem;font-weight:700;letter-spacing:-.015em}
+h2{font-size:1.3rem;margin-bottom:1rem}
+h3{font-size:1.05rem}
+p{margin:0 0 .6rem}
+a{color:var(--accent);text-underline-offset:.15em;text-decoration-thickness:1px}
+a:focus-visible,[tabindex]:focus-visible,summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+section{margin-top:3rem}
+code,pre{font-family:ui-monospace,SFMono-Regular,"Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.86em}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.over{margin:0 0 .4rem;color:var(--quiet);font-size:.82rem;letter-spacing:.02em}
+.who{margin:.7rem 0 0;color:var(--quiet)}
+.feedback .who bdi{color:var(--text);font-weight:600}
+.card{border:1px solid var(--line);border-radius:12px;padding:1.4rem 1.5rem;margin-top:1rem}
+section.card{margin-top:2rem}
+.card>:last-child,.banner>:last-child{margin-bottom:0}
+.big{margin:0;font-size:1.15rem;color:var(--quiet)}
+.big b{font-size:3rem;line-height:1.1;color:var(--text);font-weight:700;letter-spacing:-.03em;font-variant-numeric:tabular-nums}
+.waiting{margin:.1rem 0 0;color:var(--quiet)}
+.track{display:flex;height:8px;border-radius:4px;overflow:hidden;background:var(--line);margin:1rem 0}
+.track i{background:var(--accent)}
+.track .soft{background:repeating-linear-gradient(135deg,var(--accent) 0 2px,var(--pale) 2px 6px)}
+.final{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line)}
+.banner{border-left:4px solid var(--warm);background:var(--soft);border-radius:0 12px 12px 0;padding:1.2rem 1.5rem;margin-top:2rem}
+.banner h2{margin-bottom:.4rem}
+.know{margin:0;padding-left:1.2rem}.know li{margin-bottom:.4rem}
+.bar{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .8rem}.bar .points{margin-left:auto}
+.points{margin:0;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap;font-size:.9rem}
+.rows{list-style:none;margin:0;padding:0}
+.rows li{display:grid;grid-template-columns:20px 1fr;gap:.75rem;padding-top:.9rem;scroll-margin-top:1rem}
+.rows li:target{background:var(--soft);border-radius:8px}
+.sign{width:20px;height:20px;margin-top:.15rem;flex:none}
+.line{display:flex;flex-wrap:wrap;column-gap:.6rem;margin:0}
+.line .points{margin-left:auto}
+.name{color:var(--quiet)}
+.good .sign,.good b{color:var(--accent)}.bad .sign,.bad b{color:var(--warm)}
+.calm .sign,.wait .sign{color:var(--quiet)}
+.message{margin:.2rem 0 0;white-space:pre-wrap;unicode-bidi:isolate}
+.aside{display:block;margin-top:.2rem;color:var(--quiet);font-size:.9rem}
+.go{font-size:.85rem}
+.cell{margin-top:1.1rem;scroll-margin-top:1rem;min-width:0;contain:paint}
+.yours{border-left:3px solid var(--accent);padding-left:1.1rem;margin-left:calc(-1.1rem - 3px)}
+pre{margin:0;overflow-x:auto;white-space:pre;tab-size:4;line-height:1.5;unicode-bidi:isolate;overflow-wrap:normal}
+pre.code,.prose pre{background:var(--soft);border-radius:8px;padding:.85rem 1rem}
+pre.text,pre.out{white-space:pre-wrap;overflow-wrap:anywhere}
+pre.out{padding:.6rem 1rem 0}
+pre.error{color:var(--warm)}
+.outputs img{display:block;margin:.8rem 1rem 0}
+img{max-width:100%;height:auto;border-radius:4px}
+.outputs img,.prose img{background:#fff}
+.outputs>.prose,.outputs>.cut{padding:.6rem 1rem 0}
+pre i{font-style:normal}
+pre .k{color:var(--code-k)}pre .s{color:var(--code-s)}pre .n{color:var(--code-n)}pre .c{color:var(--code-c)}pre .d{font-weight:600}
+.prose>:first-child{margin-top:0}
+.prose h3{font-size:1.3rem;margin:2.2rem 0 .6rem}.prose h4{font-size:1.1rem;margin:1.8rem 0 .5rem}
+.prose h5,.prose h6{font-size:1rem;margin:1.2rem 0 .4rem}
+.prose ul,.prose ol{margin:0 0 .6rem;padding-left:1.4rem}.prose blockquote{margin:0 0 .6rem;padding-left:1rem;border-left:3px solid var(--line)}
+.prose table{display:block;overflow-x:auto;width:auto;margin-bottom:.6rem}
+.prose code{background:var(--soft);border-radius:4px;padding:.1em .3em}.prose pre code{padding:0}
+.tex{font-family:"Cambria Math","STIX Two Math","Latin Modern Math",ui-serif,Georgia,serif;font-style:italic}
+.tex.wide{display:block;margin:.4rem 0;padding-left:1.4rem;white-space:pre-wrap}
+.none,.cut,.gap,.soft{color:var(--quiet)}.cut,.none{font-size:.9rem;font-style:italic}
+.gap{font-style:italic}
+details{margin:.6rem 0 0 1rem}summary{cursor:pointer;color:var(--quiet);font-size:.9rem}details pre.out{padding-left:0}
+.verdict{display:flex;gap:.6rem;align-items:flex-start;margin:1.1rem 0 0;font-size:.92rem}
+.verdict .sign{width:18px;height:18px}.verdict a{color:inherit;text-decoration-color:var(--line)}.verdict span{color:var(--quiet)}
+table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
+th,td{text-align:left;vertical-align:top;padding:.5rem 1rem .5rem 0;border-bottom:1px solid var(--line);font-weight:400}
+thead th{color:var(--quiet);font-size:.82rem;vertical-align:bottom;white-space:nowrap}
+.n{text-align:right}
+.wide{overflow-x:auto}
+.questions td,.questions tbody th{border-bottom:0;padding-bottom:.1rem}.questions .first>*{border-top:1px solid var(--line)}
+.questions td{white-space:nowrap}.questions tbody th{font-weight:600;min-width:9rem}
+.meter{display:inline-block;position:relative;width:6.5rem;height:8px;border-radius:4px;background:var(--line);overflow:hidden;margin-right:.4rem}
+.meter i{position:absolute;left:0;top:0;bottom:0;background:var(--accent)}
+.middle i{left:auto}.middle i.low{background:var(--warm)}
+.middle::after{content:"";position:absolute;left:50%;top:0;bottom:0;width:1px;background:var(--quiet)}
+.tiles{list-style:none;display:grid;grid-template-columns:repeat(4,1fr);gap:1rem;margin:2rem 0 0;padding:0;color:var(--quiet)}
+.tiles li{border:1px solid var(--line);border-radius:12px;padding:1rem 1.2rem}
+.tiles b{display:block;color:var(--text);font-size:2rem;line-height:1.15;letter-spacing:-.02em}
+.flag{display:inline-block;background:var(--soft);border:1px solid var(--line);border-radius:99px;padding:0 .6rem;font-size:.82rem;white-space:nowrap}
+.histogram{margin:1rem 0 0;max-width:36rem}.histogram svg{display:block;width:100%;height:auto}
+.histogram text{font-size:11px;fill:var(--quiet)}.histogram rect{fill:var(--accent)}.grid{stroke:var(--line)}
+.pair{display:grid;grid-template-columns:3fr 2fr;gap:0 3rem}.slow{margin:0;padding-left:1.3rem}
+footer{margin-top:4rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.82rem}
+@media (max-width:40rem){main{padding:2rem 1.1rem 1.5rem}h1{font-size:1.6rem}.card{padding:1.1rem}.tiles{grid-template-columns:1fr 1fr}
+.pair{grid-template-columns:1fr}.yours{margin-left:-1.1rem;padding-left:calc(1.1rem - 3px)}.outputs img{margin-left:0}pre.out{padding-left:0}
+details{margin-left:0}}
+@media print{:root{color-scheme:light;--page:#fff;--soft:#f6f7f8;--line:#c9ced4;--text:#000;--quiet:#444;--accent:#1a5fb4;--pale:#c9daf0;
+--warm:#8f3808;--code-k:#1a5fb4;--code-s:#7a4207;--code-n:#5b3590;--code-c:#555}body{font-size:10.5pt}main,.report main{max-width:none;padding:0}
+pre,pre.code{white-space:pre-wrap;overflow-wrap:anywhere}.card,.rows li,img,tr,.verdict{break-inside:avoid}h2,h3,.over{break-after:avoid}
+details::details-content{content-visibility:visible;height:auto}.go{display:none}.wide,.prose table{overflow:visible}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}a{color:inherit}}
+"""
+
+
+def _frame(title: str, body: str, foot: str, report: bool = False) -> str:
+    html = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{esc(title, 300)}</title>\n<style>\n{_STYLE}</style>\n</head>\n"
+        f'<body class="{"report" if report else "feedback"}">\n{_SIGNS}<main>\n{body}\n<footer><p>{escape(foot)}</p></footer>\n</main>\n</body>\n</html>\n'
+    )
+    return _SURROGATES.sub("\ufffd", html)
