@@ -82,8 +82,12 @@ def gradient(function, *inputs: Tensor, found=None, hint: str = "", rtol: float 
             raise Wrong(_with("no gradient comes through: cut by .item(), .detach() or NumPy?", hint))
         found = torch.autograd.grad(value, leaves, allow_unused=True)
         found = [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
-    elif not isinstance(found, list | tuple):
+    elif len(inputs) == 1 and not isinstance(found, list | tuple):
         found = [found]
+    elif isinstance(found, Tensor | np.ndarray) and found.ndim:
+        found = list(found)  # stacked
+    elif not isinstance(found, list | tuple):
+        raise Wrong(_with(f"{len(inputs)} gradients should come; yours is a {type(found).__name__}", hint))
     if len(found) != len(inputs):
         raise Wrong(_with(f"{len(inputs)} gradients should come, one an input; yours are {len(found)}", hint))
     hint = hint or "Compared with the slope measured by a small step each way"

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from dlcourse.staff import StaffError
@@ -14,6 +15,7 @@ def main(argv=None) -> int:
     if args.run is None:
         parser.print_help(sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: sandboxes are ended, records kept
     try:
         return args.run(args)
     except StaffError as error:
@@ -170,7 +172,7 @@ def _grade(args) -> int:
             trust=args.trust, students=args.student, progress=progress,
         )  # fmt: skip
     if args.json:
-        notebooks.write(args.json, grading.as_json(outcome))
+        notebooks.write(args.json, gradebook.as_json(outcome))
     print(gradebook.table(outcome), gradebook.summary(outcome), sep="\n\n")
     return 1 if outcome.unplaced or any(r["problem"] for r in outcome.records) else 0
 

@@ -92,15 +92,15 @@ def show_curves(
     baseline  name and height of a dashed line to beat, such as ("majority", 0.1)
     log       True: each grid line stands for ten times the one below
     """
+    curves = {name: [_plain(value) for value in values] for name, values in curves.items()}
     _, axis = plt.subplots()
     for name, values in curves.items():
-        values = [float(value) for value in values]
         axis.plot(range(1, len(values) + 1), values, label=name, marker="o" if len(values) == 1 else None)
     if baseline is not None:
         axis.axhline(baseline[1], color="black", linestyle="--", linewidth=1.2, label=baseline[0])
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderpad=0)
-    ends = ", ".join(f"{name} ends at {float(line[-1]):.3g}" for name, line in curves.items() if len(line))
+    ends = ", ".join(f"{name} ends at {line[-1]:.3g}" for name, line in curves.items() if len(line))
     beat = f"; the baseline {baseline[0]} is at {baseline[1]:.3g}" if baseline else ""
     show(f"{ylabel} over {xlabel}: {ends}{beat}")
 
@@ -156,6 +156,10 @@ def _display(figure, alt):
     figure.savefig(buffer, format="png")
     data = {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": alt or "a figure"}
     display(data, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def _plain(value) -> float:
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)
 
 
 def _pixels(figure) -> np.ndarray:

@@ -6,6 +6,7 @@ on the folder; what a person marks in formgrader is never overwritten.
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def publish(outcome) -> None:
         _write_if_changed(feedback_path(outcome, student), pages.feedback_page(record, outcome.plan, title))
     _write_if_changed(report_path(outcome), pages.report_page(outcome))
     _write_if_changed(csv_path(outcome), scores_csv(outcome))
-    _write_if_changed(outcome.folder / "reports" / f"{assignment.id}.json", _summary(outcome))
+    _write_if_changed(outcome.folder / "reports" / f"{assignment.id}.json", as_json(outcome))
 
 
 def report_path(outcome) -> Path:
@@ -244,10 +245,12 @@ def _plain(value):
     return "" if value is None else f"{value:g}" if isinstance(value, float) else value
 
 
-def _summary(outcome) -> str:
-    from dlcourse.staff.grading import as_json
-
-    return as_json(outcome)
+def as_json(outcome) -> str:
+    """What `--json` writes: a list with one object a submission, one a line."""
+    keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
+    more = ("state", "problem", "file", "submitted", "late_days", "late_factor", "final_score")
+    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=False) for r in outcome.records]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
 def table(outcome) -> str:

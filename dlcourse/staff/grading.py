@@ -245,6 +245,9 @@ def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progre
                 results[submission.student] = future.result()
                 if progress is not None:
                     progress(len(results), total, results[submission.student])
+        except BaseException:
+            grader.cancel()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -345,11 +348,3 @@ def _calibrate(plan, cells, model, limits, assets, trust) -> dict:
         for name in again:
             notes.append(f"{name} does not pass with the instructor's own solution: {missing[name]['message']}")
     return {"weak": weak, "notes": notes}
-
-
-def as_json(outcome: Outcome) -> str:
-    """What `--json` writes: a list with one object a submission, one a line."""
-    keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
-    more = ("state", "problem", "file", "submitted", "late_days", "late_factor", "final_score")
-    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=False) for r in outcome.records]
-    return "[\n" + ",\n".join(rows) + "\n]\n"

@@ -48,16 +48,16 @@ class Judge:
     def __init__(self, driver: socket.socket):
         self.driver = driver
         self.items: dict[str, dict] = {}
+        self.classes: set[str] = set()
         self.space = {"__name__": "__main__", "__builtins__": builtins}
         self.peers: dict[int, wire.Peer] = {}
-        self.at: list = []  # the traceback positions of the running test
 
     def loop(self) -> None:
         while True:
             _, _, head, _ = wire.recv_frame(self.driver)
             message = json.loads(bytes(head))
             if "items" in message:
-                self.items = message["items"]
+                self.items, self.classes = message["items"], set(message["classes"])
                 continue
             result = self.run(message["run"], message["session"])
             wire.send_frame(self.driver, wire.TO_DRIVER, 0, json.dumps(result).encode("utf-8", "backslashreplace"))
@@ -73,6 +73,7 @@ class Judge:
                 return head, blob
 
             self.peers[session] = wire.Peer(exchange, is_judge=True)
+            self.peers[session].classes = self.classes
         return self.peers[session]
 
     def run(self, name: str, session: int) -> dict:

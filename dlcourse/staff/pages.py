@@ -13,6 +13,7 @@ import functools
 import math
 import re
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
@@ -20,6 +21,7 @@ from urllib.parse import quote
 
 MARKDOWN = 20_000  # characters of one text cell that are shown
 RICH = 150_000  # characters of Markdown rendered on one page; what comes after is shown as it was typed
+TAGS = 2_000  # that one text cell may turn into: the sanitiser is slow
 CODE = 20_000  # of one code cell
 OUTPUT_HEAD, OUTPUT_TAIL = 8_000, 4_000  # of one output
 ALL_TEXT = 1_500_000  # of one page
@@ -77,6 +79,30 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _plain(text: str) -> str:
+    """A heading without its Markdown marks."""
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`$]", lambda m: m[1] or "", text)
+
+
+def _section(name: str, title: str, body: str, kind: str = "") -> str:
+    """A part of the page with its heading."""
+    kind = f' class="{kind}"' if kind else ""
+    return f'<section{kind} aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{body}</section>\n'
+
+
+def _list(items, kind: str = "know") -> str:
+    return f'<ul class="{kind}">' + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def _table(heads: str, rows: list[str], kind: str = "") -> str:
+    """A table that scrolls by itself on a small screen; a head that ends in > stands over numbers, to the right."""
+    cells = (h.strip() for h in heads.split("|"))
+    head = "".join(f'<th scope="col"{" class=n" if h.endswith(">") else ""}>{h.rstrip(" >")}</th>' for h in cells)
+    kind = f' class="{kind}"' if kind else ""
+    body = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="wide" tabindex="0">{body}</div>'
+
+
 def _anchor(text) -> str:
     return re.sub(r"[^\w-]", "-", str(text), flags=re.ASCII)[:80]
 
@@ -111,12 +137,49 @@ def _duration(days: float) -> str:
 # ---------------------------------------------------------------------------------------------------- Markdown
 
 _TAGS = frozenset(
-    "p br hr em strong del code pre blockquote ul ol li h3 h4 h5 h6 table thead tbody tr th td a span".split()
+    "p br hr em strong del code pre blockquote ul ol li h3 h4 h5 h6 table thead tbody tr th td a span sub sup".split()
 )
 _HOLDER = re.compile("\ue000(\\d{1,4})\ue001")  # where a checked picture goes; no student's text can hold these two
-_EMBEDDED = re.compile(r"!\[([^\]\n]{0,300})\]\(\s{0,5}data:image/(?:png|jpeg|jpg);base64,([A-Za-z0-9+/=\s]+)\)")
+_EMBEDDED = re.compile(r"!\[([^\[\]\n]{0,300})\]\(\s{0,5}data:image/(?:png|jpeg|jpg);base64,([A-Za-z0-9+/=\s]+)\)")
 _TEX = r"\$\$(?P<wide>[^$]{1,3000}?)\$\$|\$(?P<narrow>(?!\s)[^$]{1,600}?(?<!\s))\$"
 _TEX_BLOCK = r"^ {0,3}\$\$(?P<alone>[^$]{1,3000}?)\$\$[ \t]*$"
+
+
+_SYMBOLS = dict(
+    pair.split("=", 1)
+    for pair in (
+        "alpha=α beta=β gamma=γ delta=δ epsilon=ε varepsilon=ε eta=η theta=θ kappa=κ lambda=λ mu=μ nu=ν pi=π rho=ρ "
+        "sigma=σ tau=τ phi=φ varphi=φ chi=χ psi=ψ omega=ω Gamma=Γ Delta=Δ Theta=Θ Lambda=Λ Sigma=Σ Phi=Φ Omega=Ω "
+        "sum=∑ prod=∏ int=∫ partial=∂ nabla=∇ infty=∞ in=∈ notin=∉ forall=∀ exists=∃ cdot=· times=× odot=⊙ otimes=⊗ "
+        "circ=∘ pm=± le=≤ leq=≤ ge=≥ geq=≥ ne=≠ neq=≠ approx=≈ sim=∼ propto=∝ to=→ rightarrow=→ leftarrow=← gets=← "
+        "mapsto=↦ ldots=… dots=… cdots=… top=⊤ mid=| log=log exp=exp max=max min=min sin=sin cos=cos tanh=tanh left= "
+        "right= big= Big= bigg= Bigg= mathbf= mathrm= mathbb= mathcal= boldsymbol= text= operatorname= quad=\u2003 "
+        "qquad=\u2003\u2003"
+    ).split(" ")
+)
+
+
+def _formula(tex: str) -> str:
+    """TeX as a line that reads well: signs for commands, indices below, powers above; what is not known stays."""
+    text = escape(tex.strip())
+    text = re.sub(r"\\([A-Za-z]+)", lambda found: _SYMBOLS.get(found[1], found[0]), text)
+    text = re.sub(r"\\[,;:! ]", "\u2009", text).replace("-", "−").replace("∂ ", "∂")
+    for _ in range(6):  # from the innermost braces out
+        before = text
+        text = re.sub(r"_\{([^{}]{0,200})\}", r"<sub>\1</sub>", text)
+        text = re.sub(r"\^\{([^{}]{0,200})\}", r"<sup>\1</sup>", text)
+        text = re.sub(r"\\sqrt\{([^{}]{0,200})\}", r"√(\1)", text)
+        text = re.sub(r"\\frac\{([^{}]{0,200})\}\{([^{}]{0,200})\}", _fraction, text)
+        if text == before:
+            break
+    text = re.sub(r"_(\w)", r"<sub>\1</sub>", text)
+    text = re.sub(r"\^([\w*])", r"<sup>\1</sup>", text)
+    return re.sub(r"(?<![\\}A-Za-z])\{([^{}\\]{0,200})\}", r"\1", text)  # braces that only grouped
+
+
+def _fraction(found) -> str:
+    parts = (part.strip() for part in found.groups())
+    return "/".join(f"({part})" if re.search(r"[ +−]", part) else part for part in parts) + "\u2009"
 
 
 @functools.cache
@@ -134,6 +197,7 @@ def _markdown_tools():
             return f'<span class="none">[picture{": " + text if text else ""}]</span>'
 
         def link(self, text, url, title=None):
+            text = re.sub(r'<span class="none">\[picture: (.*?)\]</span>', r"\1", text)  # a badge: its words will do
             if not re.match(r"https?://[^/]", url, re.IGNORECASE):
                 return text
             return f'<a href="{escape(clean(url))}" rel="noopener noreferrer nofollow">{text}</a>'
@@ -142,10 +206,10 @@ def _markdown_tools():
             return f"<pre><code>{escape(code)}</code></pre>\n"
 
         def tex(self, text):
-            return f'<span class="tex">{escape(text.strip())}</span>'
+            return f'<span class="tex">{_formula(text)}</span>'
 
         def tex_wide(self, text):
-            return f'<span class="tex wide">{escape(text.strip())}</span>'
+            return f'<span class="tex wide">{_formula(text)}</span>'
 
         def tex_block(self, text):
             return f"<p>{self.tex_wide(text)}</p>\n"
@@ -163,9 +227,7 @@ def _markdown_tools():
         md.inline.register("tex", _TEX, inline, before="link")
         md.block.register("tex_block", _TEX_BLOCK, block, before="list")
 
-    render = mistune.create_markdown(
-        escape=True, renderer=Renderer(escape=True), plugins=["table", "strikethrough", tex]
-    )
+    render = mistune.create_markdown(renderer=Renderer(escape=True), plugins=["table", "strikethrough", tex])
     known = {"tex", "tex wide", "none"}
     sanitizer = bleach.sanitizer.Cleaner(
         tags=_TAGS,
@@ -180,9 +242,12 @@ def _markdown_tools():
 def _rendered(text: str) -> str:
     render, sanitize = _markdown_tools()
     try:
-        return sanitize(render(text))
-    except Exception:  # whatever a parser cannot bear is shown as it was typed
-        return f"<pre>{escape(text)}</pre>"
+        html = render(text)
+        if html.count("<") <= TAGS:
+            return sanitize(html)
+    except Exception:  # whatever a parser cannot bear
+        pass
+    return f'<pre class="text">{escape(text)}</pre>'  # as it was typed
 
 
 def _markdown(text: str, page: "_Page") -> str:
@@ -197,11 +262,11 @@ def _markdown(text: str, page: "_Page") -> str:
     if "data:image/" in raw:
         raw = _EMBEDDED.sub(lambda m: keep(m) if len(pictures) < 50 else "[picture]", raw)
     left = len(raw) - MARKDOWN
-    shown = raw[:MARKDOWN].replace("\ue000", "\ufffd") if not pictures else raw[:MARKDOWN]
-    shown = _SURROGATES.sub("\ufffd", shown)
+    shown = _SURROGATES.sub("\ufffd", raw[:MARKDOWN])
     if page.room(len(shown)) and page.rich >= len(shown):
         page.rich -= len(shown)
         html = _HOLDER.sub(lambda m: pictures[int(m[1])] if int(m[1]) < len(pictures) else "", _rendered(shown))
+        html = html.replace("\ue000", "")
     else:
         html = f'<pre class="text">{esc(shown, 2_000)}</pre>'
         left += max(0, len(shown) - 2_000)
@@ -273,14 +338,13 @@ def _joined(value) -> str:
 
 
 def _text_output(text: str, page: _Page, kind: str = "") -> str:
-    left = 0
+    left, lines = 0, text.strip("\n").count("\n") + 1
     if len(text) > 20 * (OUTPUT_HEAD + OUTPUT_TAIL):  # cut before anything looks at each character
         room = 10 * (OUTPUT_HEAD + OUTPUT_TAIL)
         left, text = len(text) - 2 * room, text[:room] + "\n" + text[-room:]
     text = clean(text).strip("\n")
     if not text.strip():
         return ""
-    lines = text.count("\n") + 1
     long = len(text) + left > OUTPUT_HEAD + OUTPUT_TAIL
     if long:
         left += len(text) - OUTPUT_HEAD - OUTPUT_TAIL
@@ -359,7 +423,11 @@ def _outputs(outputs, page: _Page) -> str:
         flush()
         if kind == "error":
             lines = out.get("traceback")
-            lines = [s for s in lines[:500] if isinstance(s, str)] if isinstance(lines, list) else [_joined(lines)]
+            lines = (
+                [s.rstrip("\n") for s in lines[:500] if isinstance(s, str)]
+                if isinstance(lines, list)
+                else [_joined(lines)]
+            )
             last = f"{_joined(out.get('ename'))}: {_joined(out.get('evalue'))}"
             parts.append(_text_output("\n".join(lines) if any(lines) else last, page, " error"))
         elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
@@ -429,8 +497,7 @@ def _headings(text: str) -> list[str]:
         fenced ^= line.lstrip().startswith(("```", "~~~"))
         match = None if fenced else re.match(r" {0,3}#{2,4}\s+(.*?)\s*#*\s*$", line)
         if match:
-            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`$]", lambda m: m[1] or "", match[1])
-            found.append(re.sub(r"\s*\([\d.]+ points?\)$", "", plain))
+            found.append(re.sub(r"\s*\([\d.]+ points?\)$", "", _plain(match[1])))
     return found
 
 
@@ -468,12 +535,12 @@ def _message(cell, graded: dict) -> str:
         )
     if status == "needs marking":
         return "A person reads this answer."
-    message = esc(graded.get("message"), 4_000).strip()
+    message = re.sub(r"`([^`\n]{1,80})`", r"<code>\1</code>", esc(graded.get("message"), 4_000).strip())
     if status == "unanswered" and cell.kind == "test":
         return (
             "Your code still raises NotImplementedError here." if not message or "Not attempted" in message else message
         )
-    if status == "failed" and "BEGIN HIDDEN TESTS" in cell.source:
+    if status == "failed" and "BEGIN HIDDEN TESTS" in cell.source and "is not defined" not in message:
         message += '<span class="aside">This test also tries cases that are not printed in the notebook.</span>'
     return message
 
@@ -483,7 +550,7 @@ def _message(cell, graded: dict) -> str:
 _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
     "late": (None, "handed in late"),
     "misnamed": (
-        "The file had another name than the one asked for. It was found to be yours all the same; please use the right name next time.",
+        "The file had another name than the one asked for. It was found to be yours; please name it right next time.",
         "file named against the rule",
     ),
     "tests changed": (
@@ -499,10 +566,10 @@ _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
         "cells doubled; the last one counted",
     ),
     "cells missing": (
-        "Some answer or test cells are missing from your copy. The tests were put back; a missing answer gives no points.",
+        "Some answer or test cells are missing from your copy. Tests were put back; a missing answer gets no points.",
         "answer or test cells missing",
     ),
-    "timeout": ("One cell did not end in time and was stopped.", "a cell or test ran out of time"),
+    "timeout": ("A cell or a test did not end in time and was stopped.", "a cell or test ran out of time"),
     "crashed": (
         "Your code ended its own process once. The run went on without that cell.",
         "the student’s process died",
@@ -533,35 +600,37 @@ def feedback_page(record: dict, plan, title: str) -> str:
     parts = [_feedback_head(record, plan, title), _score_card(record, plan)]
     notes = [_flag_for_student(word, record) for word in record.get("flags") or []]
     if notes := [n for n in notes if n]:
-        rows = "".join(f"<li>{n}</li>" for n in notes)
-        parts.append(
-            f'<section aria-labelledby="know"><h2 id="know">Good to know</h2><ul class="know">{rows}</ul></section>'
-        )
+        parts.append(_section("know", "Good to know", _list(notes)))
     if record.get("state") != "could not run":
         parts.append(_question_cards(record, plan))
     if record.get("shown"):
         parts.append(_notebook(record, plan, page))
-    return _frame(
-        f"{title}: feedback", "".join(parts), "This page is one file. It loads nothing, runs nothing and sends nothing."
-    )
+    foot = "This page is one file. It loads nothing, runs nothing and sends nothing."
+    return _frame(f"{_plain(title)}: feedback", "".join(parts), foot)
 
 
 def _feedback_head(record, plan, title) -> str:
     when = f' · handed in <time datetime="{esc(record["submitted"], 40)}">{_moment(record["submitted"])}</time>'
+    return _head(
+        "Feedback", plan, title, f"<bdi>{person(record['student'])}</bdi>{when if record.get('submitted') else ''}"
+    )
+
+
+def _head(what, plan, title, below) -> str:
     return (
-        f'<header class="top"><p class="over">Feedback · {esc(plan.assignment, 100)}</p><h1>{esc(title, 300)}</h1>'
-        f'<p class="who"><bdi>{person(record["student"])}</bdi>{when if record.get("submitted") else ""}</p></header>'
+        f'<header><p class="over">{what} · {esc(plan.assignment, 100)}</p><h1>{esc(_plain(title), 300)}</h1>'
+        f'<p class="who">{below}</p></header>\n'
     )
 
 
 def _score_card(record, plan) -> str:
     if record.get("state") == "could not run" or record.get("score") is None:
-        return (
-            '<section class="banner" aria-labelledby="score"><h2 id="score">Your notebook could not be read</h2>'
-            f"<p>{_sentence(record.get('problem') or 'it could not be run')}</p>"
-            "<p>Nothing is lost yet. Open the notebook where you wrote it, choose <b>Run all</b>, save it, and hand in "
-            "the file that ends in <b>.ipynb</b> again. If it does not open there either, write to your instructor.</p></section>"
+        told = (
+            "Nothing is lost yet. Open the notebook where you wrote it, choose <b>Run all</b>, save it, and hand in "
+            "the file that ends in <b>.ipynb</b> again. If it does not open there either, write to your instructor."
         )
+        why = _sentence(record.get("problem") or "it could not be run")
+        return _section("score", "Your notebook could not be read", f"<p>{why}</p><p>{told}</p>", "banner")
     most, score = record["max_score"], record["score"]
     cells = record["cells"]
     waiting = sum(c["max_score"] or 0 for c in cells.values() if c["score"] is None)
@@ -571,20 +640,20 @@ def _score_card(record, plan) -> str:
     if waiting:
         html += f'<p class="waiting">+ {points(waiting)} still to be marked</p>'
     share, open_share = (100 * x / most if most else 0 for x in (score, waiting))
-    html += f'<div class="track" aria-hidden="true"><i style="width:{share:.1f}%"></i><i class="soft" style="width:{open_share:.1f}%"></i></div>'
+    done, rest = f"width:{share:.1f}%", f"width:{open_share:.1f}%"
+    html += f'<div class="track" aria-hidden="true"><i style="{done}"></i><i class="soft" style="{rest}"></i></div>'
     if tests:
         html += f"<p>{_encouragement(passed, tests)}</p>"
-    return (
-        '<section class="card" aria-labelledby="score"><h2 id="score" class="hidden">Score</h2>'
-        f"{html}{_lateness(record, waiting)}</section>"
-    )
+    return _section("score", '<span class="hidden">Score</span>', html + _lateness(record, waiting), "card")
 
 
 def _encouragement(passed: int, tests: list) -> str:
     if passed == len(tests):
         return "Every test passes. Well done." if passed > 1 else "The test passes. Well done."
     if all(c["status"] == "unanswered" for c in tests):
-        return "No test cell was answered yet."
+        return "No question with a test was attempted yet."
+    if not passed:
+        return "No test passes yet. Below you find what each of them looked at."
     return f"{passed} of {count(len(tests), 'test')} pass. Below you find what the others looked at."
 
 
@@ -600,7 +669,8 @@ def _lateness(record, waiting) -> str:
     if factor <= 0:
         why = "and the course’s rule leaves no points after that long. What you learned is yours all the same."
     else:
-        why = f"so {100 * factor:.3g}&nbsp;% of your points count: {number(score)} × {factor:.3g} = {number(final)}{so_far}."
+        product = f"{number(score)} × {factor:.3g} = {number(final)}"
+        why = f"so {100 * factor:.3g}&nbsp;% of your points count: {product}{so_far}."
     return (
         f'<p class="final"><b>Final score{so_far}: {number(final)}.</b> '
         f"The notebook came {_duration(days)} after the due date, {why}</p>"
@@ -609,12 +679,13 @@ def _lateness(record, waiting) -> str:
 
 def _flag_for_student(word: str, record) -> str | None:
     if word == "timeout" and record.get("cell_seconds"):
-        return f"One cell did not end within {number(record['cell_seconds'])} s and was stopped."
+        return f"A cell or a test did not end within {number(record['cell_seconds'])} s and was stopped."
     return _FLAGS[word][0] if word in _FLAGS else esc(word, 200)
 
 
 def _question_cards(record, plan) -> str:
-    places = _places(record, plan)
+    shown = enumerate((record.get("shown") or [])[:CELLS])
+    places = {cell["name"]: i for i, cell in shown if cell.get("name")}
     cards = []
     for question in questions_of(plan):
         rows, reached, waiting = [], 0.0, 0.0
@@ -628,15 +699,14 @@ def _question_cards(record, plan) -> str:
         most = sum(c.points or 0 for c in question.cells)
         said = points(waiting) + " open" if waiting == most else f"{number(reached)} of {points(most)}"
         link = next((places[n] for n in question.answers if n in places), None)
-        go = f' <a class="go" href="#cell-{link}">your answer</a>' if link is not None else ""
-        title = f"<h3>{esc(question.title, 200)}</h3>{go}"
+        title = esc(question.title, 200)
+        title = f'<a href="#cell-{link}">{title}</a>' if link is not None else title
         cards.append(
-            f'<article class="card question"><div class="bar">{title}<p class="points">{said}</p></div>'
+            f'<article class="card question"><div class="bar"><h3>{title}</h3><p class="points">{said}</p></div>'
             f'<ul class="rows">{"".join(rows)}</ul></article>'
         )
-    return (
-        f'<section aria-labelledby="questions"><h2 id="questions">Question by question</h2>{"".join(cards)}</section>'
-    )
+    told = '<p class="soft">The name of a question takes you to your answer, further down.</p>' if places else ""
+    return _section("questions", "Question by question", told + "".join(cards))
 
 
 def _row(cell, graded, at, several) -> str:
@@ -647,14 +717,9 @@ def _row(cell, graded, at, several) -> str:
     message = _message(cell, graded)
     message = f'<p class="message">{message}</p>' if message else ""
     return (
-        f'<li class="{tone}" id="result-{_anchor(cell.name)}">{sign}<div><p class="line"><b>{words}</b> '
-        f'<span class="name">{name}</span>{said}</p>{message}</div></li>'
+        f'<li class="{tone}" id="result-{_anchor(cell.name)}">{sign}<div><p class="line"><span><b>{words}</b> '
+        f'<span class="name">{name}</span></span>{said}</p>{message}</div></li>'
     )
-
-
-def _places(record, plan) -> dict[str, int]:
-    """Where each of the student's answers stands in the notebook below."""
-    return {c["name"]: i for i, c in enumerate(record.get("shown") or []) if c.get("name") and i < CELLS}
 
 
 def _notebook(record, plan, page) -> str:
@@ -669,8 +734,8 @@ def _notebook(record, plan, page) -> str:
         if kind == "test":
             if (graded := record["cells"].get(source.name)) is not None:
                 sign, words, tone = _sign(graded["status"])
-                href, said = f"#result-{_anchor(source.name)}", f"{words}: {_label(source, 1)}"
-                parts.append(f'<p class="verdict {tone}">{sign}<a href="{href}"><span>Test</span> {said}</a></p>')
+                said = f'<b>{words}</b> <a href="#result-{_anchor(source.name)}">{_label(source, 1)}</a>'
+                parts.append(f'<p class="verdict {tone}">{sign}<span>{said}</span></p>')
             continue
         if not text.strip():
             continue
@@ -683,10 +748,7 @@ def _notebook(record, plan, page) -> str:
         parts.append(f'<div class="cell{" yours" if theirs else ""}" id="cell-{i}">{label}{body}</div>')
     if len(shown) > CELLS:
         parts.append(_note(f"{count(len(shown) - CELLS, 'more cell')}, not shown here."))
-    return (
-        '<section class="notebook" aria-labelledby="notebook"><h2 id="notebook">Your notebook, as it ran</h2>'
-        f"{''.join(parts)}</section>"
-    )
+    return _section("notebook", "Your notebook, as it ran", "".join(parts))
 
 
 # ---------------------------------------------------------------------------------------------------- report page
@@ -705,11 +767,11 @@ def report_page(outcome) -> str:
     title = _title_of(plan)
     parts = [_report_head(assignment, plan, title)]
     if outcome.trusted:
-        parts.append(
-            '<section class="banner" role="note"><h2>Graded without a sandbox</h2><p>This run used <code>--trust</code>: the '
-            "students’ code ran with your rights on your machine, and could have read or changed what you can. Grade again "
-            "without it before you publish these scores.</p></section>"
+        told = (
+            "This run used <code>--trust</code>: the students’ code ran with your rights on your machine, and could "
+            "have read or changed what you can. Grade again without it before you publish these scores."
         )
+        parts.append(_section("trust", "Graded without a sandbox", f"<p>{told}</p>", "banner"))
     states = [r["state"] for r in records]
     tiles = [
         (states.count("graded"), "graded"),
@@ -717,18 +779,14 @@ def report_page(outcome) -> str:
         (states.count("could not run"), "could not run"),
         (len(outcome.unplaced), "not placed"),
     ]
-    parts.append('<ul class="tiles">' + "".join(f"<li><b>{n}</b> {words}</li>" for n, words in tiles) + "</ul>")
+    parts.append(_list((f"<b>{n}</b> {words}" for n, words in tiles), "tiles"))
     if notes := _instructor_notes(outcome):
-        rows = "".join(f"<li>{n}</li>" for n in notes)
-        parts.append(
-            f'<section aria-labelledby="look"><h2 id="look">Please look at</h2><ul class="know">{rows}</ul></section>'
-        )
+        parts.append(_section("look", "Please look at", _list(notes)))
     if outcome.unplaced:
         parts.append(_unplaced(outcome.unplaced))
     parts += [_distribution(records, plan), _question_table(records, plan), _student_table(outcome), _more(records)]
-    return _frame(
-        f"{title}: report", "".join(parts), "Made from the grader’s records. It loads nothing and runs nothing.", True
-    )
+    foot = "Made from the grader’s records. It loads nothing and runs nothing."
+    return _frame(f"{_plain(title)}: report", "".join(parts), foot, "report")
 
 
 def _title_of(plan) -> str:
@@ -743,10 +801,7 @@ def _report_head(assignment, plan, title) -> str:
     course = assignment.course
     facts = course.assignments.get(assignment.id) if course is not None else None
     due = f" · due {_moment(facts.due, course.timezone)}" if facts is not None else ""
-    return (
-        f'<header class="top"><p class="over">Report · {esc(assignment.id, 100)}</p><h1>{esc(title, 300)}</h1>'
-        f'<p class="who">{points(plan.max_score)}{due}</p></header>'
-    )
+    return _head("Report", plan, title, f"{points(plan.max_score)}{due}")
 
 
 def _instructor_notes(outcome) -> list[str]:
@@ -757,53 +812,43 @@ def _instructor_notes(outcome) -> list[str]:
             if cell["status"] == "author error":
                 broken.setdefault(name, []).append(cell.get("message"))
     for name, messages in broken.items():
-        notes.append(
-            f"The test <code>{esc(name, 100)}</code> stopped by a mistake of its own for {count(len(messages), 'student')}: "
-            f"{esc(messages[0], 300)}"
-        )
+        whom = count(len(messages), "student")
+        told = f"stopped by a mistake of its own for {whom}: {esc(messages[0], 300)}"
+        notes.append(f"The test <code>{esc(name, 100)}</code> {told}")
     return notes
 
 
 def _unplaced(unplaced) -> str:
-    rows = "".join(
-        f'<tr><th scope="row"><bdi>{esc(u.file, 300)}</bdi></th><td>{esc(u.reason, 300)}</td></tr>'
-        for u in unplaced[:500]
-    )
+    rows = [f"<b><bdi>{esc(u.file, 300)}</bdi></b><br>{_sentence(u.reason)}" for u in unplaced[:500]]
     more = _note(f"{count(len(unplaced) - 500, 'more file')}, not shown here.") if len(unplaced) > 500 else ""
-    return (
-        '<section aria-labelledby="unplaced"><h2 id="unplaced">Files that could not be placed</h2><div class="wide" tabindex="0">'
-        f'<table><thead><tr><th scope="col">File</th><th scope="col">Why</th></tr></thead><tbody>{rows}</tbody></table></div>{more}</section>'
-    )
+    return _section("unplaced", "Files that could not be placed", _list(rows) + more)
 
 
 def _distribution(records, plan) -> str:
     scores = sorted(r["score"] for r in records if r.get("score") is not None)
     if not scores:
-        return '<section aria-labelledby="scores"><h2 id="scores">Scores</h2><p>No score yet.</p></section>'
+        return _section("scores", "Scores", "<p>No score yet.</p>")
     middle = len(scores) // 2
     median = scores[middle] if len(scores) % 2 else (scores[middle - 1] + scores[middle]) / 2
     mean = sum(scores) / len(scores)
     most = plan.max_score
     said = f"Median {number(median)}, mean {number(mean)} of {points(most)}."
     waiting = any(r["state"] == "needs marking" for r in records)
-    about = "What is still to be marked counts 0 here." if waiting else ""
-    return (
-        '<section aria-labelledby="scores"><h2 id="scores">Scores</h2>'
-        f'<p><b>{said}</b> Before lateness. {about}</p><figure class="histogram">{_histogram(scores, most)}</figure></section>'
-    )
+    about = "Before lateness; what is still to be marked counts 0." if waiting else "Before lateness."
+    figure = f'<figure class="histogram">{_histogram(scores, most)}</figure>'
+    return _section("scores", "Scores", f"<p><b>{said}</b> {about}</p>{figure}")
 
 
-def _step(most: float) -> float:
-    return (
-        next((s for s in (0.5, 1, 2, 5, 10, 20, 25, 50, 100, 250, 1000) if most / s <= 16), max(most / 16, 1))
-        if most > 4
-        else most / 8 or 1
-    )
+def _step(scores, most: float) -> float:
+    """How many points a bar is wide."""
+    finest = 1 if all(float(score).is_integer() for score in scores) else 0.25
+    steps = (0.25, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
+    return next((s for s in steps if s >= finest and most / s <= 12), most / 12)
 
 
 def _histogram(scores, most) -> str:
     """One bar for each step of points; full marks have a bar of their own."""
-    step = _step(most)
+    step = _step(scores, most)
     bars = [0] * (math.floor(most / step + 1e-9) + 1)
     for score in scores:
         bars[min(len(bars) - 1, max(0, math.floor(score / step + 1e-9)))] += 1
@@ -813,30 +858,30 @@ def _histogram(scores, most) -> str:
     left, right, high, base = 34, 440, 14, 170
     slot = (right - left) / len(bars)
     every = math.ceil(len(bars) / 11)
+    each = f"; {points(step)} a bar" if step != 1 else ""
     parts = []
+
+    def word(x, y, text, more='text-anchor="middle"'):
+        parts.append(f'<text x="{x:.1f}" y="{y:.1f}" {more}>{text}</text>')
+
     for value in range(0, ceiling + 1, tick):
         y = base - (base - high) * value / ceiling
         parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
+        word(left - 6, y + 4, value, 'text-anchor="end"')
     for i, n in enumerate(bars):
-        x, height = left + i * slot, (base - high) * n / ceiling
+        x, height = left + (i + 0.1) * slot, (base - high) * n / ceiling
         if n:
-            parts.append(
-                f'<rect x="{x + slot * 0.1:.1f}" y="{base - height:.1f}" width="{slot * 0.8:.1f}" height="{height:.1f}" rx="2"/>'
-            )
+            size = f'width="{0.8 * slot:.1f}" height="{height:.1f}"'
+            parts.append(f'<rect x="{x:.1f}" y="{base - height:.1f}" {size} rx="2"/>')
         if i % every == 0:
-            parts.append(f'<text x="{x + slot / 2:.1f}" y="{base + 15}" text-anchor="middle">{number(i * step)}</text>')
-    parts.append(
-        f'<text x="{(left + right) / 2}" y="{base + 34}" text-anchor="middle">points reached, of {number(most)}</text>'
-    )
-    parts.append(
-        f'<text x="10" y="{(high + base) / 2}" text-anchor="middle" transform="rotate(-90 10 {(high + base) / 2})">students</text>'
-    )
+            word(left + (i + 0.5) * slot, base + 15, number(i * step))
+    word((left + right) / 2, base + 34, f"points reached, of {number(most)}{each}")
+    word(10, (high + base) / 2, "students", f'text-anchor="middle" transform="rotate(-90 10 {(high + base) / 2})"')
     listed = ", ".join(f"{number(i * step)}: {n}" for i, n in enumerate(bars) if n)
-    return (
-        f'<svg viewBox="0 0 {right + 4} {base + 42}" role="img" aria-labelledby="hist-t hist-d"><title id="hist-t">Students by points reached</title>'
-        f'<desc id="hist-d">Points and how many students reached them: {listed}.</desc>{"".join(parts)}</svg>'
-    )
+    named = '<title id="hist">Students by points reached</title>'
+    told = f'<desc id="hist-all">Points, and how many students reached them: {listed}.</desc>'
+    about = f'viewBox="0 0 {right + 4} {base + 42}" role="img" aria-labelledby="hist hist-all"'
+    return f"<svg {about}>{named}{told}{''.join(parts)}</svg>"
 
 
 def separation(items: list, totals: list) -> float | None:
@@ -867,33 +912,26 @@ def _question_table(records, plan) -> str:
                 share = sum(score for score, _ in seen) / (len(seen) * cell.points)
                 agrees = separation([score for score, _ in seen], [total for _, total in seen])
             shown = f"{waiting} to be marked" if waiting else _share_bar(share)
-            head = (
-                f'<th scope="rowgroup" rowspan="{len(question.cells)}">{esc(question.title, 120)}</th>'
-                if at == 0
-                else ""
-            )
+            title = f'<th scope="rowgroup" rowspan="{len(question.cells)}">{esc(question.title, 120)}</th>'
             name = _label(cell, at + 1) if cell.kind == "test" else "written answer"
-            first = ' class="first"' if at == 0 else ""
             rows.append(
-                f'<tr{first}>{head}<td>{name}</td><td class="n">{number(cell.points or 0)}</td>'
-                f"<td>{shown}</td><td>{_separation_bar(agrees)}</td></tr>"
+                f"{'<tr>' if at else '<tr class=first>' + title}<td>{name}</td>"
+                f"<td class=n>{number(cell.points or 0)}</td><td>{shown}</td><td>{_separation_bar(agrees)}</td></tr>"
             )
-    return (
-        '<section aria-labelledby="questions"><h2 id="questions">Questions</h2>'
-        "<p>A low share means a hard question. Separation says how well its points agree with those of all other questions: "
-        "above 0.3 is good; near 0 or below, students who do well elsewhere miss it, so look at its wording and its tests.</p>"
-        '<div class="wide" tabindex="0"><table class="questions"><thead><tr><th scope="col">Question</th><th scope="col">Part</th>'
-        '<th scope="col" class="n">Points</th><th scope="col">Share of points reached</th><th scope="col">Separation, −1 to 1</th>'
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+    told = (
+        "A low share means a hard question. Separation says how well its points agree with those of all other "
+        "questions: above 0.3 is good; near 0 or below, students who do well elsewhere miss it, so look at its wording "
+        "and its tests."
     )
+    heads = "Question | Part | Points > | Share of points reached | Separation, −1 to 1"
+    return _section("questions", "Questions", f"<p>{told}</p>{_table(heads, rows, 'questions')}")
 
 
 def _share_bar(share) -> str:
     if share is None:
         return "–"
-    return (
-        f'<span class="meter"><i style="width:{100 * min(1, max(0, share)):.0f}%"></i></span> {100 * share:.0f}&nbsp;%'
-    )
+    width = 100 * min(1, max(0, share))
+    return f'<span class="meter"><i style="width:{width:.0f}%"></i></span> {100 * share:.0f}&nbsp;%'
 
 
 def _separation_bar(value) -> str:
@@ -909,55 +947,45 @@ def _separation_bar(value) -> str:
 def _student_table(outcome) -> str:
     rows = []
     for r in outcome.records:
-        state, score = r["state"], r.get("score")
-        waiting = sum(c["max_score"] or 0 for c in r["cells"].values() if c["score"] is None)
-        factor, days, final = r.get("late_factor", 1.0), r.get("late_days") or 0, r.get("final_score")
-        name = (
-            f'<a href="{escape(feedback_href(r["student"], outcome.assignment))}"><bdi>{person(r["student"])}</bdi></a>'
-        )
-        if state == "could not run" or score is None:
-            middle = f'<td colspan="3"><b>Could not run:</b> {esc(r.get("problem"), 200)}</td>'
+        href = escape(feedback_href(r["student"], outcome.assignment))
+        if r["state"] == "could not run" or r.get("score") is None:
+            middle = f"<td colspan=3><b>Could not run:</b> {esc(r.get('problem'), 200)}</td>"
         else:
-            still = f' <span class="soft">+ {number(waiting)} open</span>' if waiting else ""
+            waiting = sum(c["max_score"] or 0 for c in r["cells"].values() if c["score"] is None)
+            factor, days, final = r.get("late_factor", 1.0), r.get("late_days") or 0, r.get("final_score")
+            still = f" <span class=soft>+ {number(waiting)} open</span>" if waiting else ""
             late = f"{_duration(days)}, × {factor:.3g}" if factor is not None and factor < 1 else ""
-            middle = f'<td class="n">{number(score)}{still}</td><td class="n"><b>{number(final if final is not None else score)}</b></td><td>{late}</td>'
-        flags = " ".join(f'<span class="flag">{esc(f, 60)}</span>' for f in r.get("flags") or [] if f != "late")
+            final = number(r["score"] if final is None else final)
+            middle = (
+                f"<td class=n>{number(r['score'])}{still}</td><td class=n><b>{final}</b></td><td class=late>{late}</td>"
+            )
+        flags = " ".join(_flag(word) for word in r.get("flags") or [] if word != "late")
         rows.append(
-            f'<tr><th scope="row">{name}</th>{middle}<td>{flags}</td><td class="n">{number(r.get("seconds") or 0)}</td></tr>'
+            f'<tr><th scope="row"><a href="{href}"><bdi>{person(r["student"])}</bdi></a></th>{middle}'
+            f"<td>{flags}</td><td class=n>{r.get('seconds') or 0:.1f}</td></tr>"
         )
-    if not rows:
-        return ""
-    return (
-        '<section aria-labelledby="students"><h2 id="students">Students</h2><div class="wide" tabindex="0"><table><thead><tr>'
-        '<th scope="col">Student</th><th scope="col" class="n">Score</th><th scope="col" class="n">Final</th><th scope="col">Late</th>'
-        f'<th scope="col">Flags</th><th scope="col" class="n">Seconds</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div></section>'
-    )
+    table = _table("Student | Score > | Final > | Late | Flags | Seconds >", rows)
+    return _section("students", "Students", table) if rows else ""
+
+
+def _flag(word) -> str:
+    return f'<span class="flag">{esc(word, 60)}</span>'
 
 
 def _more(records) -> str:
     """What was flagged, and who took longest."""
-    flags: dict[str, int] = {}
-    for record in records:
-        for word in record.get("flags") or []:
-            flags[word] = flags.get(word, 0) + 1
+    flags = Counter(word for record in records for word in record.get("flags") or [])
     html = ""
     if flags:
-        rows = "".join(
-            f'<tr><th scope="row"><span class="flag">{esc(word, 60)}</span></th><td>{_FLAGS[word][1] if word in _FLAGS else ""}</td><td class="n">{n}</td></tr>'
+        rows = [
+            f'<tr><th scope="row">{_flag(word)}</th><td>{_FLAGS.get(word, ("", ""))[1]}</td><td class=n>{n}</td></tr>'
             for word, n in sorted(flags.items(), key=lambda x: (-x[1], x[0]))
-        )
-        html += (
-            '<section aria-labelledby="flags"><h2 id="flags">Flags</h2><table><thead><tr><th scope="col">Flag</th>'
-            f'<th scope="col">Meaning</th><th scope="col" class="n">Students</th></tr></thead><tbody>{rows}</tbody></table></section>'
-        )
-    slowest = sorted(records, key=lambda r: -(r.get("seconds") or 0))[:5]
+        ]
+        html += _section("flags", "Flags", _table("Flag | Meaning | Students >", rows))
     if len(records) > 1:
-        rows = "".join(
-            f"<li><bdi>{person(r['student'])}</bdi>, {number(r.get('seconds') or 0)} s</li>" for r in slowest
-        )
-        html += (
-            f'<section aria-labelledby="slow"><h2 id="slow">Slowest to grade</h2><ol class="slow">{rows}</ol></section>'
-        )
+        slowest = sorted(records, key=lambda r: -(r.get("seconds") or 0))[:5]
+        rows = [f"<bdi>{person(r['student'])}</bdi>, {r.get('seconds') or 0:.1f} s" for r in slowest]
+        html += _section("slow", "Slowest to grade", _list(rows))
     return f'<div class="pair">{html}</div>' if html else ""
 
 
@@ -967,23 +995,29 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 
 _SIGNS = """\
 <svg class="hidden" aria-hidden="true" focusable="false"><defs>
-<symbol id="ok" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor"/><path d="M5.8 10.4l2.8 2.8 5.6-6" fill="none" stroke="var(--page)" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></symbol>
-<symbol id="part" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M10 4.5a5.5 5.5 0 0 0 0 11z" fill="currentColor"/></symbol>
-<symbol id="no" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M7 7l6 6m0-6l-6 6" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></symbol>
-<symbol id="open" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="3 2.7"/></symbol>
-<symbol id="stop" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M10 5.4V10l3 2.2" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/></symbol>
-<symbol id="mark" viewBox="0 0 20 20"><path d="M3 17l.9-3.9L13.6 3.4a1.7 1.7 0 0 1 2.4 0l.6.6a1.7 1.7 0 0 1 0 2.4L6.9 16.1z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></symbol>
+<symbol id="ok" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor" stroke="none"/>
+<path d="M5.8 10.4l2.8 2.8 5.6-6" stroke="var(--page)" stroke-width="2"/></symbol>
+<symbol id="part" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2"/>
+<path d="M10 4.5a5.5 5.5 0 0 0 0 11z" fill="currentColor" stroke="none"/></symbol>
+<symbol id="no" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2"/><path d="M7 7l6 6m0-6l-6 6"/></symbol>
+<symbol id="open" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2" stroke-dasharray="2.2 3.5"/></symbol>
+<symbol id="stop" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8.2"/><path d="M10 5.4V10l3 2.2"/></symbol>
+<symbol id="mark" viewBox="0 0 20 20">
+<path d="M3 17l.9-3.9L13.6 3.4a1.7 1.7 0 0 1 2.4 0l.6.6a1.7 1.7 0 0 1 0 2.4L6.9 16.1z"/></symbol>
 </defs></svg>
 """
 
 _STYLE = """\
-:root{color-scheme:light dark;--page:#fff;--soft:#f6f7f8;--line:#e2e5e9;--text:#1c2127;--quiet:#5b6570;--accent:#1a5fb4;--pale:#c9daf0;
+:root{color-scheme:light dark;--page:#fff;--soft:#f6f7f8;--line:#e2e5e9;--text:#1c2127;--quiet:#5b6570;
+--accent:#1a5fb4;--pale:#c9daf0;
 --warm:#a8430a;--code-k:#1a5fb4;--code-s:#8a4b08;--code-n:#6b3fa0;--code-c:#66707a}
-@media (prefers-color-scheme:dark){:root{--page:#15181c;--soft:#1d2126;--line:#30363d;--text:#e4e7eb;--quiet:#9ba5b0;--accent:#84b6f4;
+@media (prefers-color-scheme:dark){:root{--page:#15181c;--soft:#1d2126;--line:#30363d;--text:#e4e7eb;
+--quiet:#9ba5b0;--accent:#84b6f4;
 --pale:#2c4463;--warm:#f5a26b;--code-k:#84b6f4;--code-s:#e5b97e;--code-n:#c3a6f0;--code-c:#8b95a0}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
-body{margin:0;background:var(--page);color:var(--text);font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
+body{margin:0;background:var(--page);color:var(--text);
+font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
 overflow-wrap:anywhere}
 main{max-width:46rem;margin:0 auto;padding:3.5rem 1.5rem 2rem}
 .report main{max-width:62rem}
@@ -993,9 +1027,11 @@ h2{font-size:1.3rem;margin-bottom:1rem}
 h3{font-size:1.05rem}
 p{margin:0 0 .6rem}
 a{color:var(--accent);text-underline-offset:.15em;text-decoration-thickness:1px}
-a:focus-visible,[tabindex]:focus-visible,summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+a:focus-visible,[tabindex]:focus-visible,summary:focus-visible{outline:2px solid var(--accent);
+outline-offset:2px}
 section{margin-top:3rem}
-code,pre{font-family:ui-monospace,SFMono-Regular,"Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.86em}
+code,pre{font-family:ui-monospace,SFMono-Regular,"Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;
+font-size:.86em}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .over{margin:0 0 .4rem;color:var(--quiet);font-size:.82rem;letter-spacing:.02em}
 .who{margin:.7rem 0 0;color:var(--quiet)}
@@ -1004,32 +1040,33 @@ code,pre{font-family:ui-monospace,SFMono-Regular,"Cascadia Mono",Menlo,Consolas,
 section.card{margin-top:2rem}
 .card>:last-child,.banner>:last-child{margin-bottom:0}
 .big{margin:0;font-size:1.15rem;color:var(--quiet)}
-.big b{font-size:3rem;line-height:1.1;color:var(--text);font-weight:700;letter-spacing:-.03em;font-variant-numeric:tabular-nums}
+.big b{font-size:3rem;line-height:1.1;color:var(--text);font-weight:700;letter-spacing:-.03em;
+font-variant-numeric:tabular-nums}
 .waiting{margin:.1rem 0 0;color:var(--quiet)}
 .track{display:flex;height:8px;border-radius:4px;overflow:hidden;background:var(--line);margin:1rem 0}
 .track i{background:var(--accent)}
 .track .soft{background:repeating-linear-gradient(135deg,var(--accent) 0 2px,var(--pale) 2px 6px)}
 .final{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line)}
-.banner{border-left:4px solid var(--warm);background:var(--soft);border-radius:0 12px 12px 0;padding:1.2rem 1.5rem;margin-top:2rem}
-.banner h2{margin-bottom:.4rem}
+.banner{border-left:4px solid var(--warm);background:var(--soft);border-radius:0 12px 12px 0;
+padding:1.2rem 1.5rem;margin-top:2rem}
+.banner h2{margin-bottom:.4rem}section.card h2{margin:0}
 .know{margin:0;padding-left:1.2rem}.know li{margin-bottom:.4rem}
-.bar{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .8rem}.bar .points{margin-left:auto}
+.bar,.line{display:grid;grid-template-columns:1fr auto;gap:1rem;align-items:baseline;margin:0}
+h3 a{color:inherit;text-decoration-color:var(--quiet)}
 .points{margin:0;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap;font-size:.9rem}
 .rows{list-style:none;margin:0;padding:0}
 .rows li{display:grid;grid-template-columns:20px 1fr;gap:.75rem;padding-top:.9rem;scroll-margin-top:1rem}
 .rows li:target{background:var(--soft);border-radius:8px}
-.sign{width:20px;height:20px;margin-top:.15rem;flex:none}
-.line{display:flex;flex-wrap:wrap;column-gap:.6rem;margin:0}
-.line .points{margin-left:auto}
+.sign{fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round;width:20px;height:20px;margin-top:.15rem;flex:none}
 .name{color:var(--quiet)}
 .good .sign,.good b{color:var(--accent)}.bad .sign,.bad b{color:var(--warm)}
 .calm .sign,.wait .sign{color:var(--quiet)}
 .message{margin:.2rem 0 0;white-space:pre-wrap;unicode-bidi:isolate}
 .aside{display:block;margin-top:.2rem;color:var(--quiet);font-size:.9rem}
-.go{font-size:.85rem}
 .cell{margin-top:1.1rem;scroll-margin-top:1rem;min-width:0;contain:paint}
 .yours{border-left:3px solid var(--accent);padding-left:1.1rem;margin-left:calc(-1.1rem - 3px)}
-pre{margin:0;overflow-x:auto;white-space:pre;tab-size:4;line-height:1.5;unicode-bidi:isolate;overflow-wrap:normal}
+pre{margin:0;overflow-x:auto;white-space:pre;tab-size:4;line-height:1.5;unicode-bidi:isolate;
+overflow-wrap:normal}
 pre.code,.prose pre{background:var(--soft);border-radius:8px;padding:.85rem 1rem}
 pre.text,pre.out{white-space:pre-wrap;overflow-wrap:anywhere}
 pre.out{padding:.6rem 1rem 0}
@@ -1039,56 +1076,85 @@ img{max-width:100%;height:auto;border-radius:4px}
 .outputs img,.prose img{background:#fff}
 .outputs>.prose,.outputs>.cut{padding:.6rem 1rem 0}
 pre i{font-style:normal}
-pre .k{color:var(--code-k)}pre .s{color:var(--code-s)}pre .n{color:var(--code-n)}pre .c{color:var(--code-c)}pre .d{font-weight:600}
-.prose>:first-child{margin-top:0}
+pre .k{color:var(--code-k)}pre .s{color:var(--code-s)}pre .n{color:var(--code-n)}pre .c{color:var(--code-c)}
+pre .d{font-weight:600}
 .prose h3{font-size:1.3rem;margin:2.2rem 0 .6rem}.prose h4{font-size:1.1rem;margin:1.8rem 0 .5rem}
 .prose h5,.prose h6{font-size:1rem;margin:1.2rem 0 .4rem}
-.prose ul,.prose ol{margin:0 0 .6rem;padding-left:1.4rem}.prose blockquote{margin:0 0 .6rem;padding-left:1rem;border-left:3px solid var(--line)}
+.prose>:last-child{margin-bottom:0}h2+.cell .prose>:first-child{margin-top:0}pre code{font-size:inherit}
+.prose ul,.prose ol{margin:0 0 .6rem;padding-left:1.4rem}.prose blockquote{margin:0 0 .6rem;padding-left:1rem;
+border-left:3px solid var(--line)}
 .prose table{display:block;overflow-x:auto;width:auto;margin-bottom:.6rem}
 .prose code{background:var(--soft);border-radius:4px;padding:.1em .3em}.prose pre code{padding:0}
 .tex{font-family:"Cambria Math","STIX Two Math","Latin Modern Math",ui-serif,Georgia,serif;font-style:italic}
+sub,sup{line-height:0}
 .tex.wide{display:block;margin:.4rem 0;padding-left:1.4rem;white-space:pre-wrap}
 .none,.cut,.gap,.soft{color:var(--quiet)}.cut,.none{font-size:.9rem;font-style:italic}
 .gap{font-style:italic}
-details{margin:.6rem 0 0 1rem}summary{cursor:pointer;color:var(--quiet);font-size:.9rem}details pre.out{padding-left:0}
+details{margin:.6rem 0 0 1rem}summary{cursor:pointer;color:var(--quiet);font-size:.9rem}
+details pre.out{padding-left:0}
 .verdict{display:flex;gap:.6rem;align-items:flex-start;margin:1.1rem 0 0;font-size:.92rem}
-.verdict .sign{width:18px;height:18px}.verdict a{color:inherit;text-decoration-color:var(--line)}.verdict span{color:var(--quiet)}
-table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
-th,td{text-align:left;vertical-align:top;padding:.5rem 1rem .5rem 0;border-bottom:1px solid var(--line);font-weight:400}
+.verdict .sign{width:18px;height:18px}.verdict a{color:var(--quiet);text-decoration-color:var(--line)}
+table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums;
+overflow-wrap:break-word}
+th,td{text-align:left;vertical-align:top;padding:.5rem 1rem .5rem 0;border-bottom:1px solid var(--line);
+font-weight:400}
 thead th{color:var(--quiet);font-size:.82rem;vertical-align:bottom;white-space:nowrap}
-.n{text-align:right}
-.wide{overflow-x:auto}
-.questions td,.questions tbody th{border-bottom:0;padding-bottom:.1rem}.questions .first>*{border-top:1px solid var(--line)}
+.n{text-align:right;white-space:nowrap}
+.wide{overflow-x:auto}.wide th[scope^=row]{position:sticky;left:0;background:var(--page);min-width:8.5rem}
+.late{white-space:nowrap}
+.questions td,.questions tbody th{border-bottom:0;padding-bottom:.1rem}
+.questions .first>*{border-top:1px solid var(--line)}
 .questions td{white-space:nowrap}.questions tbody th{font-weight:600;min-width:9rem}
-.meter{display:inline-block;position:relative;width:6.5rem;height:8px;border-radius:4px;background:var(--line);overflow:hidden;margin-right:.4rem}
+.meter{display:inline-block;position:relative;width:6.5rem;height:8px;border-radius:4px;
+background:var(--line);overflow:hidden;margin-right:.4rem}
 .meter i{position:absolute;left:0;top:0;bottom:0;background:var(--accent)}
 .middle i{left:auto}.middle i.low{background:var(--warm)}
 .middle::after{content:"";position:absolute;left:50%;top:0;bottom:0;width:1px;background:var(--quiet)}
-.tiles{list-style:none;display:grid;grid-template-columns:repeat(4,1fr);gap:1rem;margin:2rem 0 0;padding:0;color:var(--quiet)}
+.tiles{list-style:none;display:grid;grid-template-columns:repeat(4,1fr);gap:1rem;margin:2rem 0 0;padding:0;
+color:var(--quiet)}
 .tiles li{border:1px solid var(--line);border-radius:12px;padding:1rem 1.2rem}
 .tiles b{display:block;color:var(--text);font-size:2rem;line-height:1.15;letter-spacing:-.02em}
-.flag{display:inline-block;background:var(--soft);border:1px solid var(--line);border-radius:99px;padding:0 .6rem;font-size:.82rem;white-space:nowrap}
+.flag{display:inline-block;background:var(--soft);border:1px solid var(--line);border-radius:99px;
+padding:0 .6rem;font-size:.82rem;white-space:nowrap}
 .histogram{margin:1rem 0 0;max-width:36rem}.histogram svg{display:block;width:100%;height:auto}
 .histogram text{font-size:11px;fill:var(--quiet)}.histogram rect{fill:var(--accent)}.grid{stroke:var(--line)}
-.pair{display:grid;grid-template-columns:3fr 2fr;gap:0 3rem}.slow{margin:0;padding-left:1.3rem}
+.pair{display:grid;grid-template-columns:3fr 2fr;gap:0 3rem}
 footer{margin-top:4rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.82rem}
-@media (max-width:40rem){main{padding:2rem 1.1rem 1.5rem}h1{font-size:1.6rem}.card{padding:1.1rem}.tiles{grid-template-columns:1fr 1fr}
-.pair{grid-template-columns:1fr}.yours{margin-left:-1.1rem;padding-left:calc(1.1rem - 3px)}.outputs img{margin-left:0}pre.out{padding-left:0}
-details{margin-left:0}}
-@media print{:root{color-scheme:light;--page:#fff;--soft:#f6f7f8;--line:#c9ced4;--text:#000;--quiet:#444;--accent:#1a5fb4;--pale:#c9daf0;
---warm:#8f3808;--code-k:#1a5fb4;--code-s:#7a4207;--code-n:#5b3590;--code-c:#555}body{font-size:10.5pt}main,.report main{max-width:none;padding:0}
-pre,pre.code{white-space:pre-wrap;overflow-wrap:anywhere}.card,.rows li,img,tr,.verdict{break-inside:avoid}h2,h3,.over{break-after:avoid}
-details::details-content{content-visibility:visible;height:auto}.go{display:none}.wide,.prose table{overflow:visible}
+@media (max-width:40rem){main{padding:2rem 1.1rem 1.5rem}h1{font-size:1.6rem}.card{padding:1.1rem}
+.tiles{grid-template-columns:1fr 1fr}
+.pair{grid-template-columns:1fr}.yours{margin-left:-1.1rem;padding-left:calc(1.1rem - 3px)}
+.outputs img{margin-left:0}pre.out{padding-left:0}
+details{margin-left:0}
+.histogram text{font-size:15px}}
+@media print{:root{color-scheme:light;--page:#fff;--soft:#f6f7f8;--line:#c9ced4;--text:#000;--quiet:#444;
+--accent:#1a5fb4;--pale:#c9daf0;
+--warm:#8f3808;--code-k:#1a5fb4;--code-s:#7a4207;--code-n:#5b3590;--code-c:#555}body{font-size:10.5pt}
+main,.report main{max-width:none;padding:0}
+pre,pre.code{white-space:pre-wrap;overflow-wrap:anywhere}.card,.rows li,img,tr,.verdict{break-inside:avoid}
+h2,h3,h4,.over{break-after:avoid}.cell{contain:none}
+details::details-content{content-visibility:visible;height:auto}.wide,.prose table{overflow:visible}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}a{color:inherit}}
 """
 
 
-def _frame(title: str, body: str, foot: str, report: bool = False) -> str:
-    html = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{esc(title, 300)}</title>\n<style>\n{_STYLE}</style>\n</head>\n"
-        f'<body class="{"report" if report else "feedback"}">\n{_SIGNS}<main>\n{body}\n<footer><p>{escape(foot)}</p></footer>\n</main>\n</body>\n</html>\n'
-    )
+def _frame(title: str, body: str, foot: str, kind: str = "feedback") -> str:
+    html = f"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{esc(title, 300)}</title>
+<style>
+{_STYLE}</style>
+</head>
+<body class="{kind}">
+{_SIGNS}<main>
+{body}<footer><p>{escape(foot)}</p></footer>
+</main>
+</body>
+</html>
+"""
     return _SURROGATES.sub("\ufffd", html)

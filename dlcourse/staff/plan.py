@@ -55,6 +55,7 @@ class Plan:
     items: dict[str, Item]
     shared: list[str]  # instructor's cells that the judge runs always, in order
     run_in_box: set[str]  # tests whose visible part later cells need in the student's process
+    classes: list[str]  # that solution cells define
     imports: list[str]  # modules worth importing before the first fork
     digest: str
 
@@ -186,6 +187,13 @@ def _bound_inside(body) -> set[str]:
     return found - outer
 
 
+def classes_of(source: str) -> list[str]:
+    try:
+        return [n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef)]
+    except (SyntaxError, ValueError):
+        return []
+
+
 def imports_of(source: str) -> str:
     """The import statements at the top level of a cell, alone."""
     try:
@@ -281,7 +289,8 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
     digest = hashlib.sha256(
         repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()
     ).hexdigest()
-    return Plan(assignment, cells, items, shared, run_in_box, imports, digest)
+    classes = sorted({n for c in cells if c.kind in ("solution", "manual") and c.is_code for n in classes_of(c.source)})
+    return Plan(assignment, cells, items, shared, run_in_box, classes, imports, digest)
 
 
 def _all_needs(items, item, seen=None) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dlcourse.staff import wire
 from dlcourse.staff.plan import Item, Plan, SourceCell, names_of, order_of
-from dlcourse.staff.sandbox import Box, BoxGone, Channel, Limits, Server, Watch
+from dlcourse.staff.sandbox import Box, BoxGone, Channel, Limits, Server, Watch, sweep_orphans
 from dlcourse.staff.submissions import Cell, Submission
 
 INTERRUPT_SECONDS = 3.0  # for a cell to end after it was interrupted
@@ -154,11 +154,17 @@ def _match(plan: Plan, submission: Submission) -> list[int | None]:
 # ---------------------------------------------------------------------------------------------------- the two passes
 
 
+class Cancelled(Exception):
+    """The whole run is being given up: what this submission got so far is no result."""
+
+
 class Grader:
     """Grades submissions of one assignment, several at a time; owns the judges' sandbox and the watcher."""
 
     def __init__(self, plan: Plan, limits: Limits, *, assets: Path | None = None, trust: bool = False):
         self.plan, self.limits, self.assets, self.trust = plan, limits, assets, trust
+        self.cancelled = False
+        sweep_orphans()
         self.watch = Watch()
         self.judges = Box("dlcourse.staff.judge", limits, arguments=plan.imports, assets=assets, trust=trust)
 
@@ -207,6 +213,12 @@ class Grader:
             "seconds": round(time.monotonic() - began, 2),
             "shown": shown,
         }
+
+    def cancel(self) -> None:
+        """Give up what is running; each `grade` in progress raises Cancelled."""
+        self.cancelled = True
+        self.watch.stop_all("cancelled")
+        self.judges.stop("cancelled")
 
     def close(self) -> None:
         self.judges.close()
@@ -268,9 +280,13 @@ class Run:
             self.flags.append(word)
 
     def grade(self) -> dict[str, dict]:
-        if not self.first_pass():
-            return {}
-        return self.second_pass()
+        verdicts = self.second_pass() if self.first_pass() else {}
+        self.check_cancelled()
+        return verdicts
+
+    def check_cancelled(self) -> None:
+        if self.grader.cancelled:
+            raise Cancelled
 
     # ---- first pass
 
@@ -315,6 +331,7 @@ class Run:
         return None
 
     def start_main(self) -> None:
+        self.check_cancelled()
         if self.box is None or self.box.why is not None:
             if self.box is not None:
                 self.box.close()
@@ -403,6 +420,7 @@ class Run:
         failed: dict[str, dict] = {}
         self.start_judge()
         for item in sorted(self.plan.tests, key=lambda i: i.at):
+            self.check_cancelled()
             if time.monotonic() > until:
                 self.flag("stopped early")
                 break
@@ -430,6 +448,7 @@ class Run:
         return verdicts
 
     def start_judge(self) -> None:
+        self.check_cancelled()
         self.judge = Channel()
         self.judge_pid = self.grader.judges.fork(self.judge.there)
         self.done.clear()
@@ -440,7 +459,11 @@ class Run:
             if item.weak:
                 items[item.name] |= {"weak": True, "stubs": []}
                 items[item.name + ".control"] = items[item.name] | {"stubs": item.names}
-        self.judge.send(wire.TO_DRIVER, 0, json.dumps({"items": items}).encode("utf-8", "backslashreplace"))
+        self.judge.send(
+            wire.TO_DRIVER,
+            0,
+            json.dumps({"items": items, "classes": self.plan.classes}).encode("utf-8", "backslashreplace"),
+        )
 
     def run_item(self, name: str, session: int, until: float) -> dict:
         """Have the judge run one item, passing its questions on; the verdict."""

@@ -327,7 +327,7 @@ def _who(file: _File, made: Submission, assignment: str, notebook: str, course) 
     stem = _stem(file.name)
     clean = tidy_name(stem)
     if course is not None:
-        exact = policy.parse_file_name(course, stem + ".ipynb")
+        exact = policy.parse_file_name(course, stem + ".ipynb") if clean == stem else None
         parsed = exact or policy.parse_file_name(course, clean + ".ipynb")
         if parsed is not None and parsed.assignment != assignment:
             return Unplaced(file.name, f"handed in for {parsed.assignment}, and this is {assignment}")

@@ -44,6 +44,7 @@ SPECIALS = [
     *("__call__", "__getitem__", "__setitem__", "__len__", "__iter__", "__next__", "__contains__"),
     *("__enter__", "__exit__", "__bool__", "__float__", "__int__"),
 ]
+COMPARISONS = "lt le gt ge eq ne".split()
 SAFE_BUILTINS = "int float str bool complex bytes list tuple dict set frozenset object type slice range".split()
 DTYPES = "float32 float64 float16 bfloat16 int8 uint8 int16 int32 int64 bool complex64 complex128".split()
 
@@ -105,6 +106,7 @@ def _builtin_exception(names) -> type:
         if (
             isinstance(found, type)
             and issubclass(found, Exception)
+            and found is not Exception
             and not issubclass(found, (AssertionError, StopIteration, StopAsyncIteration, UnicodeError))
         ):
             return found
@@ -249,12 +251,9 @@ class Encoder:
                 return {"dt" if isinstance(value, torch.dtype) else "dv": str(value)}
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
             return {"nt": kind.__name__, "k": list(kind._fields), "v": [self.encode(x, depth + 1) for x in value]}
-        if isinstance(value, (dict, list)) and kind.__module__ in (
-            "collections",
-            "builtins",
-        ):  # Counter, OrderedDict ...
-            base = dict if isinstance(value, dict) else list
-            return self.encode(base(value), depth + 1)
+        for base in (bool, int, float, str, list, dict, set, tuple):  # Counter, IntEnum, a float with odd operators ...
+            if isinstance(value, base) and not _has_public_names(kind, base):
+                return self.encode(_as_base(base, value), depth + 1)
         if isinstance(value, (type({}.keys()), type({}.values()), type({}.items()))):
             return self.encode(list(value), depth + 1)
         if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)) or callable(
@@ -519,6 +518,7 @@ class Peer:
         self.shared_keys: dict[int, str] = {}
         self.graphs: dict[int, tuple[list, list]] = {}
         self.n_graphs = self.n_shared = 0
+        self.classes: set[str] = set()  # the judge sets this: classes that the assignment asks the student to write
         self.names = None  # the box sets this: (item, name) -> value
 
     # ---- asking
@@ -774,7 +774,8 @@ class Peer:
 
     @staticmethod
     def lineage(kind) -> list[str]:
-        return [p for k in kind.__mro__[1:] if k is not object and (p := _library_path(k))][:20]
+        found = [p for k in kind.__mro__[1:] if (p := _library_path(k))]
+        return [p for p in found if not p.startswith("builtins.")][:20]
 
     def describe_module(self, module, torch) -> dict:
         kind = type(module)
@@ -926,6 +927,23 @@ def _text(err) -> str:
         return str(err)
     except Exception:
         return "(an exception whose text cannot be made)"
+
+
+def _has_public_names(kind, base) -> bool:
+    """Whether `kind` adds methods that a test may want; then it stays an object."""
+    if kind.__module__ in ("collections", "builtins"):
+        return False
+    own = (n for k in kind.__mro__[: kind.__mro__.index(base)] for n in vars(k))
+    return base in (list, dict, set, tuple) and any(not n.startswith("_") for n in own)
+
+
+def _as_base(base, value):
+    """The value as its built-in type holds it, whatever the subclass says about itself."""
+    if base is dict:
+        return dict(dict.items(value))
+    if base in (list, tuple, set):
+        return base(base.__iter__(value))
+    return base.__add__(value, base()) if base in (int, float, str) else bool(value)
 
 
 def _doc(value) -> str:
@@ -1081,13 +1099,32 @@ RESULTS = {  # what Python itself insists on
 
 
 def _special(name):
+    plain_name = name.strip("_")
+    is_binary = plain_name in BINARY or (plain_name[:1] == "r" and plain_name[1:] in BINARY)
+
     def method(self, *args):
-        if name in ("__iter__",):
-            made = self._peer.request("special", self._number, name, [])
-            return made if hasattr(type(made), "__next__") else iter(made)
-        if name == "__call__":
-            raise TypeError
-        found = self._peer.request("special", self._number, name, list(args))
+        """Do it there. The judge does not let an object with odd operators stand in for a number or a list.
+
+        An object that says it is equal to everything, or whose difference from anything is 0, would pass any test.
+        So the student's objects are compared with each other only, and calculate with plain values only where the
+        assignment asks for such a class; what comes of that must be such an object again.
+        """
+        peer = self._peer
+        outside = peer.is_judge and any(peer.home_of(a) is None for a in args)
+        if outside and plain_name in COMPARISONS:
+            return NotImplemented
+        if outside and (is_binary or name == "__contains__") and type(self).__name__ not in peer.classes:
+            if is_binary:
+                return NotImplemented
+            raise WireError(f"an object of the class {type(self).__name__} where a plain value was awaited")
+        found = peer.request("special", self._number, name, list(args))
+        if (peer.is_judge and is_binary and outside) or vars(self).get("_tainted"):
+            if peer.home_of(found) is None:
+                raise WireError(f"an object of the class {type(self).__name__} where a plain number was awaited")
+            if isinstance(found, RemoteObject):
+                vars(found)["_tainted"] = True
+        if name == "__iter__":
+            return found if hasattr(type(found), "__next__") else iter(found)
         return RESULTS.get(name, lambda x: x)(found)
 
     return method

@@ -136,7 +136,7 @@ def slopes(x, y, m, b):
 
 # %% case="slopes_by_autograd" replaces="slopes" loses=""
 def slopes(x, y, m, b):
-    m, b = torch.tensor(m, requires_grad=True), torch.tensor(b, requires_grad=True)
+    m, b = torch.tensor(float(m), requires_grad=True), torch.tensor(float(b), requires_grad=True)
     F.mse_loss(m * x + b, y).backward()
     return m.grad, b.grad
 

@@ -13,7 +13,9 @@
 # in words.
 
 # %%
-import importlib.util, subprocess, sys
+import importlib.util
+import subprocess
+import sys
 if importlib.util.find_spec("dlcourse") is None:  # on Colab or Kaggle: one install; nothing that is loaded is replaced
     subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "git+https://github.com/dlcourse/dlcourse"])
 from dlcourse import checks, data, plotting, runtime
@@ -92,8 +94,8 @@ plotting.show("Left: rides, a bad falling line and a good rising one. Right: the
 #
 # Most of these ideas are older than 1990. What came since is data (the web) and computing power (graphics
 # cards). Theano, MXNet, Keras, TensorFlow, JAX and PyTorch all take the derivatives for you. We use
-# PyTorch: it feels like NumPy, runs line by line so that you can debug it, spreads over many GPUs, and most
-# new papers come with its code.
+# PyTorch: it feels like NumPy, runs line by line so that you can debug it, spreads over many GPUs, and a great
+# many research papers publish their code in it.
 
 # %% [markdown]
 # ## 1. Everything is a tensor (1 point)
@@ -167,12 +169,10 @@ assert checks.passed("mean_image")
 # <code>.mean(dim=...)</code>.</details>
 # <details><summary>The idea of the solution</summary>Mask, then <code>.float()</code>, then
 # <code>.mean(dim=0)</code>: axis 0 counts the images, and it is the one that goes.</details>
-
-# %% [markdown]
+#
 # ## 2. You are the optimiser (1 point)
-# Before any formula: turn `m` and `b` yourself until the sticks between dots and line are short. Then write
-# what you found into the cell below it. Most people need twenty turns. Watch *how* you decide which way to
-# turn.
+# Before any formula: turn `m` and `b` yourself until the sticks between dots and line are short. Count your
+# turns, and watch *how* you decide which way to turn. Then write what you found into the next cell.
 
 # %%
 def turn(m, b):
@@ -224,8 +224,7 @@ assert checks.passed("mse")
 # them.</details>
 # <details><summary>The idea of the solution</summary>One line: difference, squared, mean. Square before you
 # average, or errors up and down cancel.</details>
-
-# %% [markdown]
+#
 # ## 3. The line as a network (1 point)
 # A **fully connected layer** takes $D$ numbers and gives $K$: multiply by a matrix $A$ of learned weights,
 # add a bias. With one input (km) and one output (minutes), $A$ is the single number $m$, and the layer is
@@ -267,8 +266,7 @@ assert checks.passed("linear")
 # added to each row by itself.</details>
 # <details><summary>The idea of the solution</summary><code>x</code>, times the transposed weight, plus the
 # bias. <code>weight @ x</code> is right for one column, not for a batch of rows.</details>
-
-# %% [markdown]
+#
 # ## 4. Which way is downhill? (1 point)
 # The **gradient** says how fast the loss grows when you raise one weight and keep the other. Take the
 # derivative of the square, and do not forget what stands inside it:
@@ -318,9 +316,8 @@ assert checks.passed("slopes")
 # the same without x.</details>
 # <details><summary>The idea of the solution</summary>Two lines: <code>error = m * x + b - y</code>, then
 # the two means. Left of the lowest point the slope is negative: a larger m helps.</details>
-
-# %% [markdown]
-# ## 5. Walk (1 point)
+#
+# ## 5. Walk downhill (1 point)
 # **Gradient descent**: start anywhere, look at the slopes, step *against* them, repeat. The **learning
 # rate** $\eta$ says how far a step goes:
 #
@@ -360,7 +357,8 @@ draw_bowl(right, path)
 plotting.show("Left: the line before and after the walk. Right: the path drops into the valley, then creeps along it.")
 if near:
     checks.outcome("steps", near[0])
-print(f"MSE {losses[0]:.1f} -> {losses[-1]:.2f} min²; least squares {BEST_MSE:.2f}.", "Reached!" if near else "Not yet.")
+done = "Target reached!" if near else "Not there yet."
+print(f"MSE {losses[0]:.1f} -> {losses[-1]:.2f} min², least squares {BEST_MSE:.2f}. {done}")
 
 # %% test="check_descend" points=1
 _hint = "The slopes are m + b and m. From (1, 2) with lr 0.5: 1 - 0.5 * 3 is -0.5, and 2 - 0.5 * 1 is 1.5."
@@ -379,8 +377,7 @@ assert checks.passed("descend")
 # lr times each.</details>
 # <details><summary>The idea of the solution</summary>A loop of three lines: ask for the two slopes;
 # <code>m, b = m - lr * ..., b - lr * ...</code>; append the pair.</details>
-
-# %% [markdown]
+#
 # ## Against the library: autograd
 # Nobody derives a billion slopes by hand. Mark a tensor with `requires_grad`, and PyTorch notes every
 # operation on it in a **graph**, anew each time the code runs. `backward()` walks that graph from the loss
@@ -398,12 +395,13 @@ print(f"by hand  {by_hand[0]:.4f} {by_hand[1]:.4f}")
 print(f"autograd {m.grad:.4f} {b.grad:.4f}   largest difference {gap:.1e}")
 
 # %%
-def microseconds(function, times=500):
+def microseconds(function, times=300):
     began = time.perf_counter()
     for _ in range(times):
         function()
     return (time.perf_counter() - began) / times * 1e6
 
+# %%
 def with_autograd():
     return torch.autograd.grad(F.mse_loss(m * x + b, y), (m, b))
 
@@ -461,7 +459,8 @@ with torch.no_grad():
 
 # %% [markdown]
 # ## Turn the knob
-# Three learning rates, all else equal. Which do you think reaches the dashed line first?
+# Three learning rates, all else equal. Which one do you think reaches the dashed line first, and is there one
+# that never does?
 
 # %%
 sweep = {}
@@ -479,7 +478,8 @@ plotting.show_curves(sweep, xlabel="step", ylabel="MSE (min²)", baseline=target
 error = y - (BEST_M * x + BEST_B)
 share = error**2 / (error**2).sum()
 for i in error.abs().argsort(descending=True)[:9].tolist():
-    print(f"{x[i]:.1f} km in {y[i]:4.1f} min, {error[i]:+.1f} off: {share[i]:3.0%} of the loss {'#' * int(40 * share[i])}")
+    bar = "#" * int(40 * share[i])
+    print(f"{x[i]:.1f} km in {y[i]:4.1f} min, {error[i]:+.1f} off: {share[i]:3.0%} of the loss {bar}")
 
 # %% [markdown]
 # ## 6. In words (1 point)
@@ -512,9 +512,9 @@ for _ in range(120):
 plotting.show_curves({"broken": broken}, xlabel="step", ylabel="MSE (min²)", baseline=target)
 
 # %% [markdown]
-# <details><summary>The bug</summary><code>optimizer.zero_grad</code> without brackets names the function
-# and does not call it. The slopes of all steps add up, and the line swings like a heavy ball that nothing
-# brakes. No error message, just a worse curve: that is what bugs in deep learning look like.</details>
+# <details><summary>The bug</summary><code>optimizer.zero_grad</code> without brackets names the function and
+# does not call it. The slopes of all steps add up, and the line swings like a heavy ball that nothing brakes.
+# No error message, just a worse curve: that is what bugs in deep learning look like.</details>
 #
 # ## Going further (optional)
 # - Use the mean *absolute* error, `(predicted - y).abs().mean()`, as the loss in `train`. How much does the

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_course import ID, SOURCE, TOML, line_of, make
 
 from dlcourse import cli
 from dlcourse.staff import StaffError, course_folder, notebooks
+from tests.staff.small_course import ID, SOURCE, TOML, line_of, make
 
 NBGRADER = Path(sys.executable).parent / "nbgrader"
 FILE = "labs/lab01_line/lab01_line"

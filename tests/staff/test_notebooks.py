@@ -9,9 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_course import BODY, HEAD, ID, SOURCE, TOML, line_of, make
 
 from dlcourse.staff import StaffError, notebooks, policy
+from tests.staff.small_course import BODY, HEAD, ID, SOURCE, TOML, line_of, make
 
 FILE = "labs/lab01_line/lab01_line.py"
 NBGRADER = Path(sys.executable).parent / "nbgrader"
@@ -90,14 +90,14 @@ CASES = {
     "two marks": ('test="double_visible"', 'test="a" solution="b"', "a cell has one mark; this one has solution and t"),
     "mark twice": ('test="double_visible"', 'test="a" test="b"', "test stands twice"),
     "test without points": (VISIBLE, '# %% test="double_visible"', 'test "double_visible" has no points: write points'),
-    "answer without points": (' points=2', "", 'answer "why" has no points: write points=1'),
+    "answer without points": (" points=2", "", 'answer "why" has no points: write points=1'),
     "points in quotes": ("points=1", 'points="1"', 'points="1": write a number above 0 without quotes'),
     "no points at all": ("points=1", "points=0", "points=0: write a number above 0"),
     "negative points": ("points=1", "points=-1", "points=-1: write a number above 0"),
     "points on a solution": ('solution="double"', 'solution="double" points=1', "a cell with solution has points: put"),
     "points on nothing": ("# %%\nprint", "# %% points=1\nprint", "a cell without a mark has points: points stand on"),
     "test in markdown": (VISIBLE, VISIBLE.replace("%% ", "%% [markdown] "), "test marks a code cell: write # %% test="),
-    "answer in code": ('[markdown] answer="why"', 'answer="why"', 'answer marks a markdown cell: write # %% [markdown'),
+    "answer in code": ('[markdown] answer="why"', 'answer="why"', "answer marks a markdown cell: write # %% [markdown"),
     "test ends in a number": ("assert double(2) ==", "double(2) ==", 'test "double_visible" ends in an expression, wh'),
     "test ends in a call": ("assert double(3) == 6", "checks.close(double(3), 6)", 'test "double_hidden" ends in an e'),
     "test ends in no assert": ("assert double(3) == 6", "found = 6", 'test "double_hidden" does not end in an assert'),
@@ -123,7 +123,7 @@ CASES = {
     "empty cell": ('print("try it")', "", "an empty cell: take it out"),
     "markdown without #": ("# Why?", "Why?", "a line of a markdown cell begins with `# `; this one is 'Why?'"),
     "no title": ("# # Lines", "# Lines", "the first cell is a markdown cell that begins with the title, `# # Title`"),
-    "other id in the set-up": ('start("lab01_line")', 'start("lab02_mlp")', "the set-up cell has `runtime.start(\"lab"),
+    "other id in the set-up": ('start("lab01_line")', 'start("lab02_mlp")', 'the set-up cell has `runtime.start("lab'),
     "other install address": ("git+https://github.com/dlcourse", "git+https://github.com/other", "the set-up cell has"),
     "other set-up": ("from dlcourse import runtime", "import dlcourse", "the set-up cell has `from dlcourse import ch"),
     "more in the set-up": ('start("lab01_line")', 'start("lab01_line")\nimport torch', "the set-up cell ends after ru"),
@@ -186,9 +186,10 @@ def test_the_part_that_students_see_may_not_end_in_an_expression_either(root):
 
 def test_a_test_may_be_hidden_whole_but_not_empty(root):
     assert problems(root, swap("assert double(3) == 6\n", "# more tests run later\n")) == []
-    assert "is empty: it would give its points to everybody" in problems(
-        root, swap('assert double(2) == 4, f"twice 2 is 4, yours {double(2)}"', "# nothing")
-    )[0]
+    assert (
+        "is empty: it would give its points to everybody"
+        in problems(root, swap('assert double(2) == 4, f"twice 2 is 4, yours {double(2)}"', "# nothing"))[0]
+    )
 
 
 def test_a_for_loop_of_asserts_is_a_good_end(root):
@@ -228,7 +229,7 @@ def test_another_repository_in_course_toml_is_seen(root):
 
 
 def test_a_missing_name_cell_is_seen(root):
-    name_cell = HEAD[HEAD.index('# %%\nNAME'):]
+    name_cell = HEAD[HEAD.index("# %%\nNAME") :]
     assert "no name cell" in problems(root, swap(name_cell, ""))[0]
 
 

@@ -1,0 +1,125 @@
+"""Each assignment, solved, runs to its end in a real JupyterLab: in a browser, through the menus, as a student would.
+
+DLCOURSE_SHOTS=folder keeps pictures of every page; look at them after a change of a notebook or of the figure style.
+"""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+from real_lab import SIZE, SWITCHES, Notebook, Server, find_browser
+
+from dlcourse.staff import notebooks
+
+ROOT = Path(__file__).parents[2]
+IDS = notebooks.assignments(ROOT)
+DRAWS = {f"plotting.{name}" for name in ("show", "show_images", "show_curves", "slider")}  # a call gives one figure
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def open_notebook(tmp_path_factory):
+    """A function that opens a notebook in JupyterLab; all notebooks share one server and one browser."""
+    sync_playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+    program = find_browser()
+    if program is None:
+        pytest.skip("no browser on this machine: install chromium (apt-get install chromium) or Google Chrome")
+    folder = tmp_path_factory.mktemp("lab")
+    server = Server(folder)
+    try:
+        with sync_playwright.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+            context = browser.new_context(viewport=SIZE)
+
+            def open_in_lab(id, nb):
+                path = server.work / f"{id}.ipynb"
+                path.write_text(notebooks.dumps(nb))
+                return Notebook(context.new_page(), server.url(), path)
+
+            yield open_in_lab
+            browser.close()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """The folder for pictures of the pages."""
+    folder = Path(os.environ.get("DLCOURSE_SHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_solved_copy_runs_to_its_end(id, open_notebook, shots):
+    source, course = notebooks.load_checked(ROOT, id)
+    release = notebooks.release_notebook(notebooks.instructor_notebook(source, course))
+    solved = notebooks.with_answers(release, notebooks.reference_answers(source))
+    sources = [cell.source for cell in solved.cells if cell.cell_type == "code"]
+    wanted = awaited(sources)
+    figures, counts = [cell["figures"] for cell in wanted], list(range(1, len(sources) + 1))
+
+    notebook = open_notebook(id, solved)
+    page = notebook.run_all()
+    notebook.shoot(shots)
+    file = [cell for cell in notebook.save()["cells"] if cell["cell_type"] == "code"]
+
+    # what the student sees
+    assert [cell["text"] for cell in page if cell["errors"] or cell["stderr"]] == []
+    assert [cell["prompt"] for cell in page] == [f"[{n}]:" for n in counts]
+    assert [{"figures": cell["figures"], "sliders": cell["sliders"]} for cell in page] == wanted
+    assert sum(figures) > 0 or course.assignments[id].kind == "homework"
+
+    # what is handed in
+    assert ["".join(cell["source"]) for cell in file] == sources
+    assert [cell["execution_count"] for cell in file] == counts
+    outputs = [out for cell in file for out in cell["outputs"]]
+    assert [out for out in outputs if out["output_type"] == "error" or out.get("name") == "stderr"] == []
+    assert [sum(map(is_figure, cell["outputs"])) for cell in file] == figures
+    pictures = [out for out in outputs if "image/png" in out.get("data", ())]
+    assert [out for out in pictures if out["data"]["text/plain"] == ["a figure"]] == [], "give plotting.show a sentence"
+    said = "".join("".join(out["text"]) for out in outputs if out["output_type"] == "stream")
+    assert [name for name in notes(sources) if f"✓ {name}: passed" not in said] == []
+
+    # a slider is no picture of a slider
+    for number, cell in enumerate(wanted):
+        if cell["sliders"]:
+            notebook.turn(number)
+
+
+def awaited(sources):
+    """For each code cell how many figures it must show and how many sliders, from its text alone."""
+    drawing, cells = set(), []  # drawing: the notebook's own functions that show a figure
+
+    def draws(call):
+        return _name(call) in DRAWS or (isinstance(call.func, ast.Name) and call.func.id in drawing)
+
+    for text in sources:
+        body = ast.parse(text).body
+        functions = [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        drawing |= {node.name for node in functions if any(map(draws, _calls([node])))}
+        calls = _calls([node for node in body if node not in functions])
+        sliders = sum(len(call.keywords) for call in calls if _name(call) == "plotting.slider")
+        cells.append({"figures": sum(map(draws, calls)), "sliders": sliders})
+    return cells
+
+
+def notes(sources):
+    """The exercises that tests note as passed."""
+    calls = [call for text in sources for call in _calls(ast.parse(text).body)]
+    return [call.args[0].value for call in calls if _name(call) == "checks.passed"]
+
+
+def is_figure(output):
+    return not {"image/png", WIDGET}.isdisjoint(output.get("data", ()))
+
+
+def _calls(nodes):
+    return [call for node in nodes for call in ast.walk(node) if isinstance(call, ast.Call)]
+
+
+def _name(call):
+    return ast.unparse(call.func)

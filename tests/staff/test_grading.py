@@ -1,0 +1,315 @@
+"""A class through the whole path: real sandboxes, a real judge, a real gradebook. Every case states its exact points."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from dlcourse.staff import StaffError, gradebook, grading
+from dlcourse.staff.sandbox import Limits, sandbox_problem
+from tests.staff.small_class import DOUBLE, POINTS, SQUARES, hand_in, make_source, put, source_notebook
+
+needs_sandbox = pytest.mark.skipif(sandbox_problem() is not None, reason=str(sandbox_problem()))
+pytestmark = [needs_sandbox, pytest.mark.slow]
+FULL = {"squares_visible": 1, "squares_hidden": 2, "double_test": 2, "partial": 2}
+ANY = None  # flags that depend on who comes first
+LIMITS = Limits(cell_seconds=4, memory_mb=1024)
+
+
+def lose(*names, **partly):
+    return {k: partly.get(k, 0 if k in names else v) for k, v in FULL.items()}
+
+
+def cheating(setup):
+    return hand_in(squares=setup + "\ndef squares(n):\n    return 7", double="def double(items):\n    return 7")
+
+
+def damaged():
+    return json.dumps(hand_in())[:400]
+
+
+def without_metadata():
+    book = hand_in()
+    for cell in book["cells"]:
+        cell["metadata"] = {}
+        cell.pop("id", None)
+    return book
+
+
+def with_tests(edit):
+    book = hand_in()
+    book["cells"] = edit(book["cells"])
+    return book
+
+
+def is_test(cell):
+    return cell["metadata"].get("nbgrader", {}).get("grade_id") in FULL
+
+
+def overwritten(cells):
+    return [dict(c, source="assert True") if is_test(c) else c for c in cells]
+
+
+ALL_OUT = "import os, sys\ndef double(items):\n    "
+# name -> (hand-in, points of each test, flags it must have, words of a message)
+CASES = {
+    # honest
+    "right": (hand_in(), FULL, set(), None),
+    "another_way": (
+        hand_in(squares="import numpy as np\nsquares = lambda n: [int(i) for i in np.arange(1, n + 1) ** 2] if n >= 1 else [][n]",
+                double="def double(items):\n    print('working')\n    return list(map(lambda x: x + x, items))"),
+        lose("squares_hidden"), set(), "raised IndexError",  # ValueError was awaited
+    ),
+    "numpy_floats": (hand_in(double="import numpy as np\ndef double(items):\n    return list(2 * np.array(items))"), FULL, set(), None),
+    "blank": (None, lose(*FULL), set(), "Not attempted yet"),
+    "partly": (hand_in(double="def double(items):\n    return [x * 2 if x > 0.7 else 0 for x in items]"), lose(partial=1), set(), "Part of"),
+    "in_place": (hand_in(double="def double(items):\n    for i in range(len(items)):\n        items[i] *= 2\n    return items"),
+                 lose("double_test"), set(), "changes its argument"),
+    "warns_and_prints_to_stderr": (
+        hand_in(double="import sys, warnings\n" + DOUBLE.replace("return", "warnings.warn('x'); print('y', file=sys.stderr)\n    return")),
+        FULL, set(), None),
+    "prints_twenty_thousand_lines": (hand_in(squares="for i in range(20_000):\n    print(i)\n" + SQUARES), FULL, set(), None),
+    "magics_and_await": (hand_in(squares="%time 1\n!echo hi\nimport asyncio\nawait asyncio.sleep(0)\n" + SQUARES), FULL, set(), None),
+    "redefines_later": (with_tests(lambda c: [*c, {"cell_type": "code", "metadata": {}, "outputs": [], "source": "squares = double = None"}]),
+                        FULL, set(), None),
+    # accidents
+    "endless_cell": (hand_in(squares="while True:\n    pass"), lose("squares_visible", "squares_hidden"), {"timeout"}, "not defined"),
+    "endless_and_deaf": (
+        hand_in(squares="while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+        lose("squares_visible", "squares_hidden"), {"timeout"}, "not defined"),
+    "endless_function": (hand_in(double="def double(items):\n    while True: pass"), lose("double_test", "partial"), {"timeout"}, "did not end"),
+    "exits_the_process": (hand_in(squares=SQUARES + "\nimport os\nos._exit(0)"), lose("squares_visible", "squares_hidden"), {"crashed"}, None),
+    "sys_exit": (hand_in(squares=SQUARES + "\nimport sys\nsys.exit()"), FULL, set(), None),
+    "function_exits": (hand_in(double=ALL_OUT + "os._exit(1)"), lose("double_test", "partial"), {"crashed"}, "exited with status 1"),
+    "segfault": (hand_in(double="import ctypes\ndef double(items):\n    ctypes.string_at(0)"), lose("double_test", "partial"), {"crashed"}, "signal 11"),
+    "recursion": (hand_in(double="def double(items):\n    return double(items)"), lose("double_test", "partial"), set(), "RecursionError"),
+    "memory_hog": (hand_in(double="def double(items):\n    return [bytearray(10**8) for _ in range(99)]"), lose("double_test", "partial"), set(), "MemoryError"),
+    "memory_in_children": (
+        hand_in(double=ALL_OUT + "import time\n    for i in range(6):\n        if not os.fork():\n            x = bytearray(b'x') * 4 * 10**8; time.sleep(9)\n    time.sleep(9)"),
+        lose("double_test", "partial"), {"memory"}, "more than 1024 MB"),
+    "input": (hand_in(squares="name = input('name? ')\n" + SQUARES), lose("squares_visible", "squares_hidden"), set(), None),
+    "leaves_threads_and_children": (
+        hand_in(squares="import threading, subprocess, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\nsubprocess.Popen(['sleep', '99'])\n" + SQUARES),
+        FULL, set(), None),
+    "one_long_line": (hand_in(squares="print('x' * 60_000_000)\n" + SQUARES), FULL, set(), None),
+    "tests_deleted": (with_tests(lambda c: [x for x in c if not is_test(x)]), FULL, {"cells missing"}, None),
+    "tests_doubled": (with_tests(lambda c: [*c, *[x for x in c if is_test(x)]]), FULL, {"cells doubled"}, None),
+    "tests_first": (with_tests(lambda c: [x for x in c if is_test(x)] + [x for x in c if not is_test(x)]), FULL, set(), None),
+    "tests_overwritten": (with_tests(overwritten), FULL, {"tests changed"}, None),
+    "metadata_and_ids_lost": (without_metadata(), FULL, {"ids mended"}, None),
+    "import_cell_lost": (with_tests(lambda c: [x for x in c if "import math" not in x["source"]]), FULL, set(), None),
+    "from_colab": (
+        dict(with_tests(lambda c: [{"cell_type": "code", "metadata": {}, "outputs": [],
+                                    "source": "from google.colab import drive\ndrive.mount('/content')\n!pip install torchmetrics"}, *c]),
+             metadata={"colab": {}}), FULL, {"from Colab"}, None),
+    "other_kernel": (dict(hand_in(), metadata={"kernelspec": {"name": "my-env-37", "display_name": "x"}}), FULL, set(), None),
+    "damaged": (damaged(), None, set(), "stops in the middle"),
+    # attacks: none of the work is done, none of the points are earned
+    "replaced_assert_helpers": (
+        cheating("import builtins, helper, numpy.testing\nhelper.close_to = lambda *a: True\nclose_to = helper.close_to\n"
+                 "builtins.AssertionError = type('Quiet', (Exception,), {})\nbuiltins.all = builtins.any = lambda *a: True"),
+        lose(*FULL), set(), None),
+    "replaced_ipython": (
+        cheating("ip = get_ipython()\nip.ast_transformers.append(None)\nip.run_cell = ip.showtraceback = lambda *a, **k: None\n"
+                 "import sys\nsys.settrace(lambda *a: None)\nsys.excepthook = lambda *a: None"),
+        lose(*FULL), {"crashed"}, None),
+    "equal_to_everything": (
+        hand_in(squares="class Yes:\n    __eq__ = __lt__ = __gt__ = __contains__ = lambda *a: True\n    __len__ = lambda s: 2\n"
+                        "    __getitem__ = __sub__ = __rsub__ = __abs__ = lambda *a: Yes()\n    __iter__ = lambda s: iter([Yes(), Yes()])\n"
+                        "def squares(n): return Yes()", double="def double(items): return Yes()"),
+        lose(*FULL), set(), None),
+    "forged_answers": (
+        cheating("import os, struct, json\nfor fd in range(3, 40):\n    try:\n        head = json.dumps({'outcome': 'passed', 'ok': [1, 4]}).encode()\n"
+                 "        os.write(fd, struct.pack('>BHII', 0, 0, len(head), 0) + head)\n    except OSError:\n        pass"),
+        lose(*FULL), ANY, None),
+    "reads_the_hidden_tests": (
+        hand_in(squares="import gc, os\nfound = []\nfor base, folders, names in os.walk('/'):\n"
+                        "    folders[:] = [f for f in folders if f not in ('proc', 'usr', 'lib', 'sys')]\n"
+                        "    found += [os.path.join(base, n) for n in names if n.endswith(('.ipynb', '.db'))]\nassert not found, found\n"
+                        "assert 'further' + ' up' not in open('/proc/self/environ').read() + open('/proc/1/cmdline').read()\n" + SQUARES),
+        FULL, set(), None),
+    "no_network_no_home": (
+        hand_in(squares="import os, socket\ntry:\n    socket.create_connection(('127.0.0.1', 22), 1)\nexcept OSError:\n    pass\nelse:\n    1 / 0\n"
+                        "assert os.environ['HOME'] == '/home/student' and not os.path.exists('/etc/shadow')\n"
+                        "try:\n    open('/usr/x', 'w')\nexcept OSError:\n    " + SQUARES.replace("\n", "\n    ")), FULL, set(), None),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """All cases in one class, graded at once, as in life; every one must leave the others alone."""
+    folder = tmp_path_factory.mktemp("class")
+    source = make_source(folder)
+    for name, (book, *_) in CASES.items():
+        if isinstance(book, str):
+            (folder / "in").mkdir(exist_ok=True)
+            (folder / "in" / f"{name}.ipynb").write_text(book)
+        else:
+            put(folder / "in", name, json.loads(json.dumps(book or released_blank())))
+    outcome = grading.grade(str(source), folder / "in", folder / "course", limits=LIMITS, jobs=2)
+    return {r["student"]: r for r in outcome.records}, outcome, folder
+
+
+def released_blank():
+    import nbformat
+
+    from tests.staff.small_class import released
+
+    return json.loads(nbformat.writes(released()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_hand_in_gets_what_its_work_deserves(graded, name):
+    record = graded[0][name]
+    _, points, flags, words = CASES[name]
+    if points is None:
+        assert record["state"] == "could not run"
+        assert record["score"] is None
+        assert words in record["problem"]
+        return
+    assert {k: c["score"] for k, c in record["cells"].items() if k in FULL} == points, record["cells"]
+    assert flags is ANY or flags <= set(record["flags"]), record["flags"]
+    if flags is not ANY and not flags:
+        assert not set(record["flags"]) & {"timeout", "crashed", "memory", "stopped early"}, record["flags"]
+    if words:
+        assert any(words in c["message"] for c in record["cells"].values()), record["cells"]
+
+
+def test_the_reference_gets_all_points_and_no_note(graded):
+    assert graded[1].notes == []
+    assert not graded[1].unplaced
+
+
+def test_a_hidden_tests_text_reaches_no_page_of_a_student(graded):
+    folder = graded[2] / "course" / "feedback"
+    pages = list(folder.rglob("*.html"))
+    assert len(pages) == len(CASES)
+    for page in pages:
+        text = page.read_text()
+        assert "squares(11)" not in text
+        assert "BEGIN HIDDEN" not in text
+
+
+def test_written_answers_wait_for_a_person_and_blank_ones_get_nothing(graded):
+    assert graded[0]["right"]["state"] == "needs marking"
+    assert graded[0]["right"]["cells"]["why"]["status"] == "needs marking"
+    assert graded[0]["blank"]["cells"]["why"] == {
+        "score": 0.0,
+        "max_score": 3.0,
+        "status": "unanswered",
+        "message": "No answer was given.",
+    }
+
+
+def test_the_gradebook_of_nbgrader_holds_the_same_scores(graded):
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{graded[2] / 'course' / 'gradebook.db'}") as book:
+        for name, record in graded[0].items():
+            if record["problem"]:
+                continue
+            submission = book.find_submission("ps1", name)
+            assert submission.auto_score if hasattr(submission, "auto_score") else True
+            grades = {g.name: g for n in submission.notebooks for g in n.grades}
+            assert {k: grades[k].auto_score for k in POINTS} == {k: record["cells"][k]["score"] for k in POINTS}
+            assert grades["why"].needs_manual_grade == (record["cells"]["why"]["status"] == "needs marking")
+
+
+def test_json_has_one_object_a_submission(graded):
+    rows = json.loads(gradebook.as_json(graded[1]))
+    assert [r["student"] for r in rows] == sorted(CASES)
+    row = next(r for r in rows if r["student"] == "right")
+    assert (row["score"], row["max_score"], row["assignment"]) == (7, 10, "ps1")
+    assert row["cells"]["squares_hidden"] == {"score": 2, "max_score": 2, "status": "passed", "message": ""}
+    assert isinstance(row["seconds"], float)
+
+
+def test_a_second_run_grades_nothing_again(graded):
+    _, before, folder = graded
+    again = grading.grade(str(folder / "source/ps1/ps1.ipynb"), folder / "in", folder / "course", limits=LIMITS)
+    assert again.fresh == set()
+    assert [(r["student"], r["score"]) for r in again.records] == [(r["student"], r["score"]) for r in before.records]
+
+
+def test_a_mark_given_by_hand_survives_a_new_grading(graded):
+    from nbgrader.api import Gradebook
+
+    _, _, folder = graded
+    url = f"sqlite:///{folder / 'course' / 'gradebook.db'}"
+    with Gradebook(url) as book:
+        book.find_grade("why", "ps1", "ps1", "right").manual_score = 2.5
+        book.db.commit()
+    grading.grade(str(folder / "source/ps1/ps1.ipynb"), folder / "in", folder / "course", limits=LIMITS)
+    with Gradebook(url) as book:
+        assert book.find_grade("why", "ps1", "ps1", "right").manual_score == 2.5
+
+
+def test_a_test_that_cannot_be_split_is_run_weakly_and_said(tmp_path):
+    cells = [("f", "solution", "def f(x):\n    return sum([x for _ in range(2)])"), ("looks", 1, "import inspect\nassert 'sum' in inspect.getsource(f)"),
+             ("works", 1, "assert f(2) == 4")]  # fmt: skip
+    source = make_source(tmp_path, cells)
+    book = json.loads(json.dumps(source_notebook(cells)))
+    put(tmp_path / "in", "right", book)
+    cheat = json.loads(json.dumps(book))
+    cheat["cells"][0]["source"] = "import inspect\ninspect.getsource = lambda f: 'sum'\ndef f(x): return 2 * x"
+    put(tmp_path / "in", "replaces", cheat)
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    records = {r["student"]: r for r in outcome.records}
+    assert "looks is weak" in outcome.notes[0]
+    assert records["right"]["cells"]["looks"]["score"] == 1
+    assert records["right"]["cells"]["looks"]["weak"]
+    assert records["replaces"]["cells"]["looks"]["score"] == 0
+    assert "test replaced" in records["replaces"]["flags"]
+    assert records["replaces"]["cells"]["works"]["score"] == 1
+
+
+def test_a_test_that_its_own_solution_fails_is_the_authors_mistake_and_is_named(tmp_path):
+    cells = [
+        ("f", "solution", "def f(x):\n    return x"),
+        ("wrong", 1, "assert f(2) == 3"),
+        ("value", 2, "f(7)"),
+        ("nan", 2, "float('nan')"),
+    ]
+    source = make_source(tmp_path, cells)
+    put(tmp_path / "in", "a", json.loads(json.dumps(source_notebook(cells))))
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    assert [n.split()[0] for n in outcome.notes] == ["wrong", "value", "nan"]
+    cells = outcome.records[0]["cells"]
+    assert cells["value"]["status"] == cells["nan"]["status"] == "author error"
+    assert outcome.records[0]["score"] == 0
+    assert "ends in 7" in cells["value"]["message"]
+
+
+def test_wrong_use_is_one_clear_line(tmp_path):
+    source = make_source(tmp_path)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(StaffError, match="no such notebook"):
+        grading.grade(str(tmp_path / "none.ipynb"), tmp_path / "in", tmp_path / "course")
+    with pytest.raises(StaffError, match="no notebook in it"):
+        grading.grade(str(source), tmp_path / "in", tmp_path / "course")
+    put(tmp_path / "in", "a", hand_in())
+    with pytest.raises(StaffError, match="at least 1 submission"):
+        grading.grade(str(source), tmp_path / "in", tmp_path / "course", jobs=0)
+    with pytest.raises(StaffError, match="nobody of that id"):
+        grading.grade(str(source), tmp_path / "in", tmp_path / "course", students=["b"])
+    source.write_text("{}")
+    with pytest.raises(StaffError, match=r"ps1\.ipynb"):
+        grading.grade(str(source), tmp_path / "in", tmp_path / "course")
+
+
+def test_without_bubblewrap_it_refuses_unless_trusted(tmp_path, monkeypatch):
+    source = make_source(tmp_path)
+    put(tmp_path / "in", "a", hand_in())
+    bins = tmp_path / "bin"
+    bins.mkdir()
+    for name in ("env", "true", "git"):
+        if shutil.which(name):
+            (bins / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(bins))
+    with pytest.raises(StaffError, match="apt install bubblewrap"):
+        grading.grade(str(source), tmp_path / "in", tmp_path / "course")
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", trust=True, limits=LIMITS)
+    assert outcome.records[0]["score"] == 7
+    assert outcome.trusted
+    assert not [p for p in os.listdir("/tmp") if p.startswith("dlcourse-box-") and not os.listdir(f"/tmp/{p}")]

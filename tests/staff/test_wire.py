@@ -1,0 +1,303 @@
+"""What crosses between judge and box, with both ends in one process: values, proxies, gradients, distrust."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from dlcourse.staff import wire
+
+STUDENT = """
+import collections, math
+import numpy as np
+import torch
+from torch import nn
+
+def same(x): return x
+def softmax(z):
+    e = (z - z.max(-1, keepdim=True).values).exp()
+    return e / e.sum(-1, keepdim=True)
+def step(params, grads, rate):
+    for p, g in zip(params, grads):
+        p -= rate * g
+def fill(array): array[:] = 7
+def grow(items): items.append(items[-1] + 1)
+def fails(x): raise ValueError(f"no {x}")
+def leaves(x): raise SystemExit(3)
+def denies(x): assert False, "mine"
+def slope(f, x): return (f(x + 1e-3) - f(x - 1e-3)) / 2e-3
+def total(loader): return sum(int(y.sum()) for _, y in loader)
+def squares(n):
+    for i in range(n):
+        yield i * i
+def huge(): return torch.zeros(1).expand(10**10)
+def train(model, optimiser, x, y, loss, steps=20):
+    for _ in range(steps):
+        optimiser.zero_grad()
+        value = loss(model(x), y)
+        value.backward()
+        optimiser.step()
+    return value.item()
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.width = width
+        self.first, self.norm, self.last = nn.Linear(4, width), nn.BatchNorm1d(width), nn.Linear(width, 3)
+    def forward(self, x): return self.last(torch.relu(self.norm(self.first(x))))
+    def count(self): return sum(p.numel() for p in self.parameters())
+class Vector:
+    def __init__(self, x): self.x, self._private = x, 1
+    def __add__(self, other): return Vector(self.x + other.x)
+    def __eq__(self, other): return self.x == other.x
+    def __len__(self): return 3
+    def __repr__(self): return f"Vector({self.x})"
+class LyingFloat(float):
+    def __eq__(self, other): return True
+    __lt__ = __gt__ = __eq__
+class Liar:
+    def __eq__(self, other): return True
+    __lt__ = __gt__ = __contains__ = __eq__
+    def __sub__(self, other): return 0.0
+    __rsub__ = __abs__ = lambda self, *a: 0.0
+class Sly(Vector):
+    def __sub__(self, other): return Vector(0)
+    def __abs__(self): return 0.0
+Sly.__name__ = "Vector"
+Vector.__abs__ = Sly.__abs__
+Pair = collections.namedtuple("Pair", "a b")
+weights = torch.ones(3, requires_grad=True)
+def energy(): return (weights ** 2).sum()
+"""
+
+
+@pytest.fixture
+def student():
+    space = {"__name__": "student"}
+    exec(STUDENT, space)
+    box, judge = wire.Peer(None, is_judge=False), wire.Peer(None, is_judge=True)
+    judge.classes = {"Vector", "Net"}
+    box.names = lambda item, name: space[name]
+    judge.exchange = lambda head, blob: box.serve(box.parse(head), blob)
+    box.exchange = lambda head, blob: judge.serve(judge.parse(head), blob)
+
+    class Names:
+        peer = judge
+
+        def __getattr__(self, name):
+            return judge.request("name", "test", name)
+
+    torch.manual_seed(0)
+    return Names()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, -(2**200), 2.5, math.inf, 1j, "text ✓ \ud800", b"raw", (1, [2]), {"a": {1, 2}}, {(1, 2): None},
+     range(2, 9, 3), slice(1, None), ..., frozenset({1}), [], np.float32(2.5), np.int64(3)],
+    ids=repr,
+)  # fmt: skip
+def test_a_plain_value_comes_back_equal_and_of_its_own_type(student, value):
+    found = student.same(value)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.complex64, torch.uint8]
+)
+def test_a_tensor_of_any_dtype_and_shape_crosses(student, dtype):
+    for shape in [(), (0, 3), (2, 3)]:
+        value = torch.ones(shape).to(dtype)
+        found = student.same(value.clone().t() if value.dim() == 2 else value.clone())
+        assert found.dtype is dtype
+        assert torch.equal(found, value.t() if value.dim() == 2 else value)
+
+
+def test_nan_crosses_and_is_no_change(student):
+    value = torch.tensor([math.nan, 1.0])
+    assert student.same(value) is value
+    assert value[0].isnan()
+
+
+def test_arrays_cross_with_dtype_and_shape(student):
+    for value in (
+        np.arange(6).reshape(2, 3),
+        np.array("x"),
+        np.array([True]),
+        np.empty((0, 2)),
+        np.array([1, "a"], object),
+    ):
+        found = student.same(value.copy())
+        assert found.dtype == value.dtype
+        np.testing.assert_array_equal(found, value)
+
+
+def test_what_the_student_changes_in_place_changes_here(student):
+    parameters = [torch.ones(3), torch.ones(2)]
+    kept = parameters[0]
+    student.step(parameters, [torch.ones(3), torch.ones(2)], 0.5)
+    assert torch.equal(kept, torch.full((3,), 0.5))
+    array, items = np.zeros(3), [1]
+    student.fill(array)
+    student.grow(items)
+    assert array.tolist() == [7, 7, 7]
+    assert items == [1, 2]
+
+
+def test_a_result_that_is_the_argument_is_that_argument(student):
+    for value in ([1], {"a": 1}, torch.ones(2), np.ones(2)):
+        assert student.same(value) is value
+
+
+def test_gradients_flow_through_the_students_function(student):
+    z = torch.randn(3, 5, requires_grad=True)
+    (student.softmax(z * 2) * torch.arange(5)).sum().backward()
+    twin = z.detach().clone().requires_grad_()
+    (F.softmax(twin * 2, -1) * torch.arange(5)).sum().backward()
+    torch.testing.assert_close(z.grad, twin.grad)
+
+
+def test_a_tensor_of_the_students_own_gets_its_gradient(student):
+    weights = student.weights
+    student.energy().backward()
+    assert weights.grad.tolist() == [2, 2, 2]
+
+
+def test_a_module_is_a_module_here(student):
+    net = student.Net(6)
+    assert isinstance(net, nn.Module)
+    assert isinstance(net.first, nn.Linear)
+    assert issubclass(student.Net, nn.Module)
+    assert inspect.isclass(student.Net)
+    assert isinstance(net, student.Net)
+    assert (net.width, net.first.in_features, net.count()) == (6, 4, 63)
+    assert [n for n, _ in net.named_parameters()][:2] == ["first.weight", "first.bias"]
+    assert set(net.state_dict()) >= {"norm.running_mean", "last.bias"}
+
+
+def test_training_the_students_module_here_trains_it_there(student):
+    net, x = student.Net(), torch.randn(64, 4)
+    y = (x[:, 0] > 0).long()
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    before = F.cross_entropy(net(x), y).item()
+    for _ in range(30):
+        optimiser.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < before / 3
+    assert net.norm.num_batches_tracked == 31
+    net.eval()
+    torch.testing.assert_close(net(x[:1]), net(x)[:1])  # batch norm uses its running statistics now
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["their module", "a module of the test"])
+def test_the_students_loop_trains_a_module_with_an_optimiser_of_the_test(student, own):
+    net = student.Net() if own else nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    x = torch.randn(64, 4)
+    y = (x[:, 0] > 0).long()
+    loss = student.train(net, torch.optim.SGD(net.parameters(), lr=0.5), x, y, nn.CrossEntropyLoss())
+    assert F.cross_entropy(net(x), y).item() < loss  # the parameters here are the trained ones
+
+
+def test_functions_and_loaders_of_the_test_can_be_handed_over(student):
+    assert student.slope(lambda x: x**3, 2.0) == pytest.approx(12, rel=1e-4)
+    data = torch.utils.data.TensorDataset(torch.randn(10, 2), torch.arange(10))
+    assert student.total(torch.utils.data.DataLoader(data, batch_size=4)) == 45
+
+
+def test_objects_and_generators_work_by_handle(student):
+    a = student.Vector(1)
+    assert repr(a + student.Vector(2)) == "Vector(3)"
+    assert a == student.Vector(1)
+    assert len(a) == 3
+    assert a.x == 1
+    with pytest.raises(AttributeError):
+        _ = a._private
+    assert list(student.squares(4)) == [0, 1, 4, 9]
+    assert student.same(student.Pair(1, [2])) == (1, [2])
+    assert str(inspect.signature(student.train)).startswith("(model, optimiser, x, y, loss")
+
+
+def test_exceptions_come_as_built_in_ones_but_never_as_an_assertion_error(student):
+    with pytest.raises(ValueError, match="no 3"):
+        student.fails(3)
+    for name in ("denies", "leaves"):
+        with pytest.raises(wire.StudentError):
+            getattr(student, name)(1)
+
+
+def test_a_number_with_odd_operators_becomes_the_number_it_is(student):
+    assert type(student.LyingFloat(1.5)) is float
+    assert student.LyingFloat(1.5) != 2
+
+
+def test_an_object_that_is_equal_to_everything_equals_nothing_here(student):
+    liar = student.Liar()
+    assert liar != 3
+    assert liar != [1, 2]
+    for attempt in (lambda: liar < 3, lambda: abs(liar - 3), lambda: 3 - liar, lambda: 3 in liar):
+        with pytest.raises((TypeError, wire.WireError)):
+            attempt()
+
+
+def test_arithmetic_with_a_class_of_the_assignment_gives_such_objects_never_a_plain_verdict(student):
+    assert (student.Vector(1) + student.Vector(2)).x == 3
+    difference = student.Sly(5) - 3
+    with pytest.raises(wire.WireError, match="plain number was awaited"):
+        abs(difference)
+
+
+def test_what_would_be_huge_is_refused_before_it_is_made(student):
+    with pytest.raises(ValueError, match="too large"):
+        student.huge()
+
+
+def decode(node, blob=b""):
+    return wire.Decoder(wire.Peer(None, is_judge=True), blob).decode(node)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"T": "float32", "s": [10**9], "b": [0, 0]},  # more numbers than bytes
+        {"T": "float32", "s": [-1, -1], "b": [0, 4]},
+        {"T": "object", "s": [], "b": [0, 0]},
+        {"T": "float32", "s": [1], "b": [-4, 4]},
+        {"a": "|O8", "s": [1], "b": [0, 8]},  # a pointer
+        {"lib": "os.system"}, {"lib": "builtins.eval"}, {"lib": "torch.load"}, {"lib": "torch.serialization.load"},
+        {"lib": "numpy.load"}, {"lib": "torch.nn.functional.__builtins__"},
+        {"mine": 5}, {"ref": 0}, {"i": "f" * 10_000}, {"nt": "x", "k": ["__class__"], "v": [1]}, {"what": 1}, 1 + 0j,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_forged_message_is_refused(node):
+    with pytest.raises((wire.WireError, IndexError)):
+        decode(node, b"12345678")
+
+
+def test_a_deeply_nested_message_is_refused():
+    node = 1
+    for _ in range(200):
+        node = {"l": [node]}
+    with pytest.raises(wire.WireError, match="nested"):
+        decode(node)
+
+
+def test_the_judge_shows_no_way_into_its_modules_and_frames():
+    judge = wire.Peer(None, is_judge=True)
+
+    class Holder:
+        module, number = math, 3
+
+    numbers = {k: judge.export(v)["h"] for k, v in {"holder": Holder(), "loop": (i for i in [1])}.items()}
+    assert judge.do_getattr(numbers["holder"], "number") == 3
+    for key, name in (("holder", "module"), ("holder", "__class__"), ("loop", "gi_frame"), ("loop", "gi_code")):
+        with pytest.raises(AttributeError):
+            judge.do_getattr(numbers[key], name)
+    with pytest.raises(AttributeError):
+        judge.do_setattr(numbers["holder"], "number", 4)
