@@ -45,14 +45,14 @@ def study(seed, train, learner, new_parameters, accuracy, train_x, train_y, test
     pick = torch.randperm(len(train_x))[:1000]
     true = train_y[pick]
     runs = (
-        (train_x[pick], true, 50),
-        (train_x[pick], true[torch.randperm(len(true))], 50),
-        (train_x, train_y, 32),
+        (train_x[pick], true, 20, 50),
+        (train_x[pick], true[torch.randperm(len(true))], 5, 50),
+        (train_x, train_y, 30, 32),
     )
     found = []
-    for x, labels, batch_size in runs:
+    for x, labels, epochs, batch_size in runs:
         parameters = new_parameters()
-        train(learner(parameters, 0.5), x, labels, 30, batch_size)
+        train(learner(parameters, 0.5), x, labels, epochs, batch_size)
         found.append(accuracy(parameters, test_x, test_y))
     return found
 

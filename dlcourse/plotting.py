@@ -114,7 +114,7 @@ def slider(draw, **ranges: tuple[float, float, float]) -> None:
     for name, (low, high, start) in ranges.items():
         if not low <= start <= high:
             raise ValueError(f"slider: {name} starts at {start}, not in {low} to {high}: pass (low, high, start)")
-    if runtime.in_notebook() and importlib.util.find_spec("ipywidgets"):
+    if runtime.has_front_end() and importlib.util.find_spec("ipywidgets"):
         _live_slider(draw, ranges)
     else:
         _still_slider(draw, ranges)

@@ -68,9 +68,19 @@ def device() -> torch.device:
 
 
 def in_notebook() -> bool:
-    """True in a Jupyter kernel (JupyterLab, Colab, Kaggle, VS Code), False in a plain program."""
+    """True where cells run and pictures are shown (JupyterLab, Colab, Kaggle, VS Code, the grader), False elsewhere."""
+    shell = _shell()
+    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
+
+
+def has_front_end() -> bool:
+    """True where somebody can move a slider: a notebook with a kernel behind it, not the grader."""
+    return in_notebook() and hasattr(_shell(), "kernel")
+
+
+def _shell():
     ipython = sys.modules.get("IPython")
-    return hasattr(ipython.get_ipython() if ipython else None, "kernel")
+    return ipython.get_ipython() if ipython else None
 
 
 def doctor() -> bool:

@@ -22,6 +22,7 @@ def shown(monkeypatch):
         seen.append((alt, len(figure.axes), [axis.get_xlabel() for axis in figure.axes], figure))
 
     monkeypatch.setattr(plotting.runtime, "in_notebook", lambda: True)
+    monkeypatch.setattr(plotting.runtime, "has_front_end", lambda: True)
     monkeypatch.setattr(plotting, "_display", display)
     return seen
 

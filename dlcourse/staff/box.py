@@ -15,13 +15,16 @@ Imports the standard library only; IPython comes when the first cell runs.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import traceback
 
@@ -39,7 +42,7 @@ def serve_forks(control: socket.socket, child) -> None:
     """Fork `child(*sockets)` on request; report, interrupt or kill what was forked. Ends when the driver hangs up.
 
     Messages are JSON on a SOCK_SEQPACKET socket: {"fork": 1} with sockets attached, {"kill": pid}, {"interrupt": pid},
-    {"status": pid}. Each gets one answer.
+    {"status": pid}, {"clean": 1}. Each gets one answer.
     """
     ended: dict[int, int] = {}
     while True:
@@ -55,6 +58,8 @@ def serve_forks(control: socket.socket, child) -> None:
             pid = fork_group()
             if not pid:
                 control.close()
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+                    signal.signal(number, signal.SIG_DFL)
                 code = 1
                 try:
                     child(*(socket.socket(fileno=fd) for fd in fds))
@@ -82,9 +87,57 @@ def serve_forks(control: socket.socket, child) -> None:
                 except ChildProcessError:
                     ended[pid] = -1
             answer = {"code": ended.get(pid)}
+        elif "clean" in message:
+            answer = {"clean": clean_sandbox()}
+            ended.clear()
         for fd in fds:
             os.close(fd)
         control.send(json.dumps(answer).encode())
+
+
+def clean_sandbox() -> bool:
+    """End every process of this sandbox but this one and empty what can be written; False where that failed.
+
+    After it the sandbox is as new, with its slow imports done, and may serve another student. Only ever in a PID
+    namespace of its own, where this process is number 1: elsewhere kill(-1) would end the whole session.
+    """
+    if os.getpid() != 1:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    home = os.environ["HOME"]
+    os.chdir("/")
+    for place in (home, "/tmp", "/dev/shm"):
+        inside = [os.path.join(place, name) for name in os.listdir(place)]
+        for attempt in (["rm", "-rf", "--"], ["chmod", "-R", "u+rwx", "--"], ["rm", "-rf", "--"]):
+            if inside:
+                subprocess.run([*attempt, *inside], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                inside = [path for path in inside if os.path.lexists(path)]
+        if inside:
+            return False
+    prepare_work()
+    return True
+
+
+def prepare_work() -> None:
+    """The folder that cells run in, with what the assignment brings."""
+    work = os.path.join(os.environ["HOME"], "work")
+    os.makedirs(work, exist_ok=True)
+    assets = os.environ.get("DLCOURSE_ASSETS", "/assets")
+    if os.path.isdir(assets):
+        shutil.copytree(assets, work, dirs_exist_ok=True)
+    os.chdir(work)
+
+
+def keep_to_itself() -> None:
+    """Bar other processes of the same user from this one's memory and /proc entries; ignore what they send."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def fork_group() -> int:
@@ -416,16 +469,11 @@ def main() -> None:
     """argv: number of the inherited control socket, megabytes of memory, modules to import before the first fork."""
     control = socket.socket(fileno=int(sys.argv[1]))
     limit_resources(int(sys.argv[2]))
-    os.makedirs("work", exist_ok=True)
-    assets = os.environ.get("DLCOURSE_ASSETS", "/assets")
-    if os.path.isdir(assets):
-        import shutil
-
-        shutil.copytree(assets, "work", dirs_exist_ok=True)
-    os.chdir("work")
+    prepare_work()
     sys.path[0] = os.getcwd()  # `-m` put the folder above here
     pretend_colab()
     import_ahead(["IPython.core.interactiveshell", *sys.argv[3:]])
+    keep_to_itself()
     serve_forks(control, lambda data, more: Student(data, more).loop())
 
 

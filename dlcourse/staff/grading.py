@@ -253,7 +253,10 @@ def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progre
 
 
 def _grade_one(grader: Grader, submission: Submission, records: Records, limits: Limits) -> dict:
+    read = submission.problem is None
     record = grader.grade(submission)
+    if read and submission.problem:  # the sandbox did not start: to be tried again at the next run
+        return record
     timed_out = (
         any(c["status"] in ("timeout", "not run") for c in record["cells"].values()) or "timeout" in record["flags"]
     )

@@ -16,7 +16,7 @@ import sys
 import time
 
 from dlcourse.staff import wire
-from dlcourse.staff.box import import_ahead, run_test, seed_everything, serve_forks
+from dlcourse.staff.box import import_ahead, keep_to_itself, run_test, seed_everything, serve_forks
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 SHOWN = 1200  # characters of a message
@@ -138,7 +138,10 @@ class Judge:
         if authored:
             return {"outcome": "failed", "message": text}
         if item.get("weak") and theirs == "AssertionError":
-            return {"outcome": "failed", "message": text.removeprefix("AssertionError: ") or "An assertion fails."}
+            return {
+                "outcome": "failed",
+                "message": text.removeprefix("AssertionError:").strip() or "An assertion fails.",
+            }
         if theirs == "NotImplementedError":
             return {
                 "outcome": "unanswered",
@@ -207,6 +210,7 @@ def main() -> None:
         sys.stdout = sys.stderr = Sink()
         Judge(driver).loop()
 
+    keep_to_itself()
     serve_forks(control, child)
 
 

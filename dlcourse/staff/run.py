@@ -7,6 +7,7 @@ passes messages on, holds the clock, and believes neither side.
 
 import json
 import socket
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -158,15 +159,21 @@ class Cancelled(Exception):
     """The whole run is being given up: what this submission got so far is no result."""
 
 
+class NotStarted(Exception):
+    """A sandbox or a judge could not be started: our fault or the machine's, never the student's."""
+
+
 class Grader:
     """Grades submissions of one assignment, several at a time; owns the judges' sandbox and the watcher."""
 
     def __init__(self, plan: Plan, limits: Limits, *, assets: Path | None = None, trust: bool = False):
         self.plan, self.limits, self.assets, self.trust = plan, limits, assets, trust
         self.cancelled = False
+        self.spare: list[Box] = []
+        self.lock = threading.Lock()
         sweep_orphans()
         self.watch = Watch()
-        self.judges = Box("dlcourse.staff.judge", limits, arguments=plan.imports, assets=assets, trust=trust)
+        self.judges = self.new_box("judge")
 
     def grade(self, submission: Submission) -> dict:
         """The record of one submission, without what only the caller knows. Never raises for what a student did."""
@@ -177,8 +184,12 @@ class Grader:
         run = Run(self, merged)
         try:
             verdicts = run.grade()
+        except NotStarted as err:
+            submission.problem = str(err)
         finally:
             run.close()
+        if submission.problem:
+            return self._record(submission, None, {}, [], began)
         for word in run.flags:
             submission.flag(word)
         return self._record(submission, merged, verdicts, run.shown(), began)
@@ -214,6 +225,41 @@ class Grader:
             "shown": shown,
         }
 
+    def take_box(self) -> Box:
+        """A sandbox that nobody uses, made anew where none waits."""
+        with self.lock:
+            if self.spare:
+                return self.spare.pop()
+        return self.new_box("box", watch=self.watch)
+
+    def new_box(self, program: str, watch=None) -> Box:
+        plan = self.plan
+        module = f"dlcourse.staff.{program}"
+        return Box(module, self.limits, arguments=plan.imports, assets=self.assets, trust=self.trust, watch=watch)
+
+    def start_judge(self, channel: Channel) -> int:
+        """Fork a judge that speaks over `channel`; its number in the judges' sandbox."""
+        for attempt in range(2):
+            judges = self.judges
+            try:
+                return judges.fork(channel.there)
+            except BoxGone as gone:
+                if self.cancelled:
+                    raise Cancelled from None
+                with self.lock:
+                    if self.judges is judges and attempt == 0:
+                        judges.close()
+                        self.judges = self.new_box("judge")
+                reason = gone.why
+        raise NotStarted(f"the process that runs the tests could not be started ({reason})")
+
+    def give_back(self, box: Box) -> None:
+        if not self.cancelled and not self.trust and box.clean():
+            with self.lock:
+                self.spare.append(box)
+        else:
+            box.close()
+
     def cancel(self) -> None:
         """Give up what is running; each `grade` in progress raises Cancelled."""
         self.cancelled = True
@@ -221,6 +267,8 @@ class Grader:
         self.judges.stop("cancelled")
 
     def close(self) -> None:
+        for box in self.spare:
+            box.close()
         self.judges.close()
         self.watch.close()
 
@@ -331,23 +379,24 @@ class Run:
         return None
 
     def start_main(self) -> None:
-        self.check_cancelled()
-        if self.box is None or self.box.why is not None:
-            if self.box is not None:
-                self.box.close()
-            self.forget_checkpoints()
-            g = self.grader
-            self.box = Box(
-                "dlcourse.staff.box",
-                self.limits,
-                arguments=self.plan.imports,
-                assets=g.assets,
-                trust=g.trust,
-                watch=g.watch,
-            )
+        """A fresh process for the student's cells, in a fresh sandbox where the old one is gone."""
         self.forget_checkpoints()
-        self.main, self.control = Channel(), Server()
-        self.main_pid = self.box.fork(self.main.there, self.control.there)
+        for _ in range(2):
+            self.check_cancelled()
+            if self.box is not None and self.box.why is not None:
+                self.box.close()
+                self.box = None
+            if self.box is None:
+                self.box = self.grader.take_box()
+            self.main, self.control = Channel(), Server()
+            try:
+                self.main_pid = self.box.fork(self.main.there, self.control.there)
+                return
+            except BoxGone as gone:
+                self.box.stop(gone.why)
+                reason = "; ".join([gone.why, *self.box.last_words()])
+        self.check_cancelled()
+        raise NotStarted(f"its sandbox could not be started ({reason})")
 
     def stop_main(self) -> None:
         if self.main is None:
@@ -450,7 +499,7 @@ class Run:
     def start_judge(self) -> None:
         self.check_cancelled()
         self.judge = Channel()
-        self.judge_pid = self.grader.judges.fork(self.judge.there)
+        self.judge_pid = self.grader.start_judge(self.judge)
         self.done.clear()
         items = {}
         for item in self.plan.items.values():
@@ -553,7 +602,7 @@ class Run:
             self.main.close()
             self.control.close()
         if self.box is not None:
-            self.box.close()
+            self.grader.give_back(self.box)
 
 
 def _notice(text: str) -> dict:

@@ -7,6 +7,9 @@ The sandbox is bubblewrap. What it covers:
   - network: none, not even the loopback of the host. The only way out is one inherited socket to the driver.
   - processes: own PID, IPC, UTS, user and cgroup namespaces; no new user namespaces, no ptrace, mount, bpf, keyctl,
     io_uring and the like (seccomp); killed with everything it started when it ends or when the grader dies.
+  - the next one: a sandbox serves one submission after another (its imports are slow); between two, every process in
+    it is killed and everything that can be written is emptied, and where that fails it is thrown away. The process
+    that stays cannot be signalled, traced or read by what it starts.
   - size: memory of all its processes together (watched four times a second), data and file size and open files of each
     (rlimits), number of processes (watched), everything it sends (caps in wire.py and in the driver).
   - time: the driver's clock, on every cell, every test and the whole notebook.
@@ -98,6 +101,7 @@ def read_only_places() -> list[str]:
 
 def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ...] = ()) -> list[str]:
     command = ["bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--clearenv"]
+    command += ["--as-pid-1"]  # so that nobody inside can end or stop the fork server
     command += ["--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--cap-drop", "ALL"]
     command += ["--setenv", GRADER, str(os.getpid())]
     if bwrap_version() >= (0, 8):
@@ -155,8 +159,12 @@ SYSCALLS = {  # refused: name -> number on x86_64, on aarch64
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "quotactl": (179, 60), "acct": (163, 89),
     "swapon": (167, 224), "swapoff": (168, 225),
+    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),  # outlive their process
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274), "sched_setaffinity": (203, 122),  # could slow the next one down
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
 }  # fmt: skip
+PRLIMIT = (302, 261)  # refused for any process but the caller
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 CLONE_NEW_ANY = 0x7E020000  # every CLONE_NEW* flag
@@ -175,6 +183,13 @@ def seccomp_filter() -> bytes | None:
         program += [(at_least, 0, 1, 0x40000000), (back, 0, 0, refuse)]
     for number in sorted(n[column] for n in SYSCALLS.values()):
         program += [(equal, 0, 1, number), (back, 0, 0, refuse)]
+    program += [
+        (equal, 0, 3, PRLIMIT[column]),
+        (load, 0, 0, 16),
+        (equal, 1, 0, 0),
+        (back, 0, 0, refuse),
+        (load, 0, 0, 0),
+    ]
     program += [(equal, 0, 1, CLONE3[column]), (back, 0, 0, absent)]
     program += [(equal, 0, 3, CLONE[column]), (load, 0, 0, 16), (any_bit, 0, 1, CLONE_NEW_ANY), (back, 0, 0, refuse)]
     program += [(back, 0, 0, allow)]
@@ -328,6 +343,11 @@ class Box(Server):
             if sum(map(len, self.said)) < 16384:
                 self.said.append(chunk)
 
+    def last_words(self) -> list[str]:
+        """The last line of what the program itself wrote to its stderr."""
+        text = b"".join(getattr(self, "said", [])).decode("utf-8", "replace").strip()
+        return text.splitlines()[-1:]
+
     def stop(self, why: str) -> None:
         """Kill everything inside; later requests say `why`."""
         self.why = self.why or why
@@ -337,6 +357,13 @@ class Box(Server):
                     with suppress(OSError):
                         os.kill(pid, 9)
             self.process.kill()
+
+    def clean(self) -> bool:
+        """Make it as new for another submission; False where it must be thrown away."""
+        try:
+            return self.why is None and self.ask({"clean": 1}, seconds=30).get("clean") is True
+        except BoxGone:
+            return False
 
     def close(self) -> None:
         if self.watch is not None:

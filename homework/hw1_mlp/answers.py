@@ -26,43 +26,43 @@ def softmax(scores):
     e = np.exp(s - s.max(axis=1, keepdims=True))
     return torch.from_numpy(e / e.sum(axis=1, keepdims=True))
 
-# %% case="softmax_overflows" replaces="softmax" loses="softmax"
+# %% case="softmax_overflows" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = scores.exp()
     return powers / powers.sum(1, keepdim=True)
 
-# %% case="softmax_over_the_batch" replaces="softmax" loses="softmax"
+# %% case="softmax_over_the_batch" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = (scores - scores.max(0).values).exp()
     return powers / powers.sum(0)
 
-# %% case="softmax_over_everything" replaces="softmax" loses="softmax"
+# %% case="softmax_over_everything" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = (scores - scores.max()).exp()
     return powers / powers.sum()
 
-# %% case="softmax_takes_off_one_maximum_for_all" replaces="softmax" loses="softmax"
+# %% case="softmax_takes_off_one_maximum_for_all" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = (scores - scores.max()).exp()
     return powers / powers.sum(1, keepdim=True)
 
-# %% case="softmax_takes_off_the_mean" replaces="softmax" loses="softmax"
+# %% case="softmax_takes_off_the_mean" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = (scores - scores.mean(1, keepdim=True)).exp()
     return powers / powers.sum(1, keepdim=True)
 
-# %% case="softmax_in_place" replaces="softmax" loses="softmax"
+# %% case="softmax_in_place" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     scores -= scores.max(1, keepdim=True).values
     powers = scores.exp()
     return powers / powers.sum(1, keepdim=True)
 
-# %% case="softmax_clamped" replaces="softmax" loses="softmax"
+# %% case="softmax_clamped" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     powers = scores.clamp(-80, 80).exp()
     return powers / powers.sum(1, keepdim=True)
 
-# %% case="softmax_hard_coded" replaces="softmax" loses="softmax"
+# %% case="softmax_hard_coded" replaces="softmax" loses="softmax_test"
 def softmax(scores):
     if scores.shape == (1, 4):
         return torch.full((1, 4), 0.25)
@@ -93,40 +93,40 @@ def cross_entropy(scores, labels):
     top = gaps.amax(1)
     return ((gaps - top[:, None]).exp().sum(1).log() + top).mean()
 
-# %% case="cross_entropy_log_of_softmax" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_log_of_softmax" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     p = (scores - scores.max(1, keepdim=True).values).exp()
     p = p / p.sum(1, keepdim=True)
     return -p[torch.arange(len(labels)), labels].log().mean()
 
-# %% case="cross_entropy_log_of_a_floor" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_log_of_a_floor" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     p = (scores - scores.max(1, keepdim=True).values).exp()
     p = p / p.sum(1, keepdim=True)
     return -(p[torch.arange(len(labels)), labels] + 1e-9).log().mean()
 
-# %% case="cross_entropy_overflows" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_overflows" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     return (scores.exp().sum(1).log() - scores[torch.arange(len(labels)), labels]).mean()
 
-# %% case="cross_entropy_forgets_the_mean" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_forgets_the_mean" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     top = scores.max(1).values
     log_sum = (scores - top[:, None]).exp().sum(1).log() + top
     return (log_sum - scores[torch.arange(len(labels)), labels]).sum()
 
-# %% case="cross_entropy_does_not_put_the_maximum_back" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_does_not_put_the_maximum_back" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     log_sum = (scores - scores.max(1, keepdim=True).values).exp().sum(1).log()
     return (log_sum - scores[torch.arange(len(labels)), labels]).mean()
 
-# %% case="cross_entropy_picks_columns" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_picks_columns" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     top = scores.max(1).values
     log_sum = (scores - top[:, None]).exp().sum(1).log() + top
     return (log_sum[:, None] - scores[:, labels]).mean()  # every picture by every label
 
-# %% case="cross_entropy_hard_coded" replaces="cross_entropy" loses="cross_entropy"
+# %% case="cross_entropy_hard_coded" replaces="cross_entropy" loses="cross_entropy_test"
 def cross_entropy(scores, labels):
     return torch.tensor(1.03972077)
 
@@ -246,37 +246,37 @@ def step(parameters, gradients, rate):
         p.copy_(new)
     return parameters
 
-# %% case="step_names_a_new_tensor" replaces="step" loses="step"
+# %% case="step_names_a_new_tensor" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for parameter, gradient in zip(parameters, gradients):
         parameter = parameter - rate * gradient
 
-# %% case="step_returns_a_new_list" replaces="step" loses="step"
+# %% case="step_returns_a_new_list" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     return [p - rate * g for p, g in zip(parameters, gradients)]
 
-# %% case="step_uphill" replaces="step" loses="step"
+# %% case="step_uphill" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for parameter, gradient in zip(parameters, gradients):
         parameter += rate * gradient
 
-# %% case="step_changes_the_gradients" replaces="step" loses="step"
+# %% case="step_changes_the_gradients" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for parameter, gradient in zip(parameters, gradients):
         gradient *= rate
         parameter -= gradient
 
-# %% case="step_without_the_rate" replaces="step" loses="step"
+# %% case="step_without_the_rate" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for parameter, gradient in zip(parameters, gradients):
         parameter -= gradient
 
-# %% case="step_knows_four_parameters" replaces="step" loses="step"
+# %% case="step_knows_four_parameters" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for i in range(min(4, len(parameters))):
         parameters[i] -= rate * gradients[i]
 
-# %% case="step_hard_coded_rate" replaces="step" loses="step"
+# %% case="step_hard_coded_rate" replaces="step" loses="step_test"
 def step(parameters, gradients, rate):
     for parameter, gradient in zip(parameters, gradients):
         parameter -= 0.25 * gradient
@@ -421,19 +421,19 @@ def train(learn, x, labels, epochs, batch_size):
 # %% [markdown]
 # ## Mistakes early cost nothing later
 
-# %% case="everything_before_the_loop_is_wrong" replaces="softmax" loses="softmax, cross_entropy, backward_visible, backward_second_layer, backward_first_layer, step"
+# %% case="everything_before_the_loop_is_wrong" replaces="softmax" loses="softmax_test, cross_entropy_test, backward_visible, backward_second_layer, backward_first_layer, step_test"
 def softmax(scores):
     return scores
 
-# %% case="everything_before_the_loop_is_wrong" replaces="cross_entropy" loses="softmax, cross_entropy, backward_visible, backward_second_layer, backward_first_layer, step"
+# %% case="everything_before_the_loop_is_wrong" replaces="cross_entropy" loses="softmax_test, cross_entropy_test, backward_visible, backward_second_layer, backward_first_layer, step_test"
 def cross_entropy(scores, labels):
     return 0.0
 
-# %% case="everything_before_the_loop_is_wrong" replaces="backward" loses="softmax, cross_entropy, backward_visible, backward_second_layer, backward_first_layer, step"
+# %% case="everything_before_the_loop_is_wrong" replaces="backward" loses="softmax_test, cross_entropy_test, backward_visible, backward_second_layer, backward_first_layer, step_test"
 def backward(x, hidden, probabilities, labels, w2):
     raise NotImplementedError()
 
-# %% case="everything_before_the_loop_is_wrong" replaces="step" loses="softmax, cross_entropy, backward_visible, backward_second_layer, backward_first_layer, step"
+# %% case="everything_before_the_loop_is_wrong" replaces="step" loses="softmax_test, cross_entropy_test, backward_visible, backward_second_layer, backward_first_layer, step_test"
 def step(parameters, gradients, rate):
     pass
 

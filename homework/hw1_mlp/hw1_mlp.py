@@ -28,9 +28,7 @@
 # **Hand in**: restart the kernel, run all cells, save, and upload the notebook as `First_Last_hw1_mlp.ipynb`.
 
 # %%
-import importlib.util
-import subprocess
-import sys
+import importlib.util, subprocess, sys
 if importlib.util.find_spec("dlcourse") is None:  # on Colab or Kaggle: one install; nothing that is loaded is replaced
     subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "git+https://github.com/dlcourse/dlcourse"])
 from dlcourse import checks, data, plotting, runtime
@@ -125,7 +123,7 @@ def softmax(scores):
 # %%
 print(softmax(torch.tensor([[0.0, 0.0], [1.0, 2.0], [101.0, 102.0]])))
 
-# %% test="softmax" points=1
+# %% test="softmax_test" points=1
 found = softmax(torch.tensor([[0.0, 0.0, 0.0, 0.0]]))
 assert checks.close(found, torch.tensor([[0.25, 0.25, 0.25, 0.25]]), "four equal scores share 1 equally")
 found = softmax(torch.tensor([[1.0, 3.0], [5.0, 5.0]]).log())
@@ -174,7 +172,7 @@ p = torch.linspace(0.01, 0.99, 99)
 costs = [float(cross_entropy(torch.stack([q, 1 - q]).log()[None], torch.tensor([0]))) for q in p]
 plotting.show_curves({"one guess": costs}, xlabel="probability of the right class (percent)", ylabel="cost (nats)")
 
-# %% test="cross_entropy" points=1
+# %% test="cross_entropy_test" points=1
 found = cross_entropy(torch.tensor([[1.0, 3.0], [1.0, 1.0]]).log(), torch.tensor([0, 1]))
 assert checks.close(float(found), 1.03972077, "the right classes have 1/4 and 1/2: (log 4 + log 2) / 2 is 1.04", 1e-4)
 ### BEGIN HIDDEN TESTS
@@ -331,7 +329,7 @@ for _ in range(5):
     step(bowl, [2 * bowl[0]], rate=0.25)
     print(bowl[0].item())
 
-# %% test="step" points=1
+# %% test="step_test" points=1
 found = [torch.tensor([3.0]), torch.tensor([[1.0, 2.0]])]
 step(found, [torch.tensor([6.0]), torch.tensor([[0.0, -4.0]])], 0.25)
 assert checks.close(found[0], torch.tensor([1.5]), "3 less 0.25 times 6 is 1.5, and the list has to hold it")
@@ -431,10 +429,11 @@ def _learn(x, labels):
     for p, g in zip(_net, torch.autograd.grad(loss, _net)):
         p.data -= 0.5 * g
     return loss.item()
-_true = train_y[_pick]  # 100 seeds: true labels worst 0.950, margin 0.02; shuffled ones best 0.206, margin 0.09
-for _what, _labels, _ok in (("true", _true, (0.93, 1)), ("shuffled", _true[torch.randperm(1000)], (0, 0.3))):
+_true = train_y[_pick]
+_mixed = _true[torch.randperm(1000)]  # 100 seeds: true labels worst 0.928, margin 0.028; mixed best 0.203, margin 0.097
+for _what, _labels, _epochs, _ok in (("true", _true, 20, (0.9, 1)), ("shuffled", _mixed, 5, (0, 0.3))):
     _net = [p.requires_grad_() for p in new_parameters()]
-    train(_learn, train_x[_pick], _labels, 30, 50)
+    train(_learn, train_x[_pick], _labels, _epochs, 50)
     _share = accuracy(_net, test_x, test_y)
     assert _ok[0] <= _share <= _ok[1], f"{_what} labels: {_share:.2f} of the test digits are right, not {_ok}"
 ### END HIDDEN TESTS

@@ -11,9 +11,7 @@
 # **How to run a cell:** click into it, then press Shift and Enter together. Go from top to bottom.
 
 # %%
-import importlib.util
-import subprocess
-import sys
+import importlib.util, subprocess, sys
 if importlib.util.find_spec("dlcourse") is None:  # on Colab or Kaggle: one install; nothing that is loaded is replaced
     subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "git+https://github.com/dlcourse/dlcourse"])
 from dlcourse import checks, data, plotting, runtime

@@ -13,9 +13,7 @@
 # in words.
 
 # %%
-import importlib.util
-import subprocess
-import sys
+import importlib.util, subprocess, sys
 if importlib.util.find_spec("dlcourse") is None:  # on Colab or Kaggle: one install; nothing that is loaded is replaced
     subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "git+https://github.com/dlcourse/dlcourse"])
 from dlcourse import checks, data, plotting, runtime

@@ -29,12 +29,13 @@ SWITCHES = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing outside is asked: the Colab badge stays text
 )
 SETTINGS = {  # a notebook that is in the page whole, and no pop-ups
-    "notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
+    "notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False, "autoStartDefaultKernel": True},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
 }
+NOT_THE_STUDENTS = {"@jupyter/nbgrader": True}
+TOKEN = "loopback"
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-SCROLLER = f"{PANEL} .jp-WindowedPanel-outer"
 SIZE = {"width": 1280, "height": 1600}  # CSS pixels
 
 # What the page shows: one entry for each code cell, and the state of the kernel
@@ -42,7 +43,7 @@ READ = """panel => ({
   idle: panel.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status === 'idle',
   cells: [...panel.querySelectorAll('.jp-CodeCell')].map(cell => ({
     prompt: cell.querySelector('.jp-InputArea-prompt').textContent,
-    text: cell.querySelector('.jp-Cell-outputArea').innerText,
+    text: cell.querySelector('.jp-Cell-outputArea').textContent,
     errors: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]').length,
     stderr: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]').length,
     figures: [...cell.querySelectorAll('.jp-Cell-outputArea img')].filter(i => i.naturalWidth > 99).length,
@@ -67,6 +68,8 @@ class Server:
             path = folder / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
+        (folder / "config/labconfig").mkdir(parents=True)
+        (folder / "config/labconfig/page_config.json").write_text(json.dumps({"disabledExtensions": NOT_THE_STUDENTS}))
         own = {
             "JUPYTER_CONFIG_DIR": folder / "config",
             "JUPYTER_DATA_DIR": folder / "data",
@@ -74,25 +77,30 @@ class Server:
             "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
             "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
             "IPYTHONDIR": folder / "ipython",
-            "JUPYTER_TOKEN": "loopback",
+            "JUPYTER_TOKEN": TOKEN,
         }
         env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "MPLBACKEND"))}
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--ServerApp.root_dir=."]
-        command += ["--allow-root", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
+        command += [
+            "--allow-root",
+            "--ServerApp.port_retries=999",
+            "--LabApp.news_url=None",
+            "--LabApp.extension_manager=readonly",
+        ]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.work, env=env | {k: str(v) for k, v in own.items()}, stdout=log, stderr=log
             )
         self.running = folder / "runtime" / f"jpserver-{self.process.pid}.json"
 
-    def url(self, seconds: float = 60) -> str:
-        """Its address, once it answers."""
+    def address(self, seconds: float = 60) -> str:
+        """Where a browser finds it, once it answers."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             with suppress(OSError, ValueError):
                 url = json.loads(self.running.read_text())["url"]
                 urllib.request.urlopen(f"{url}api", timeout=5).close()
-                return url
+                return f"{url}lab?token={TOKEN}"
             time.sleep(0.1)
         pytest.fail(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}")
 
@@ -105,63 +113,78 @@ class Server:
 
 
 class Notebook:
-    """One notebook in the browser, worked through JupyterLab's menus."""
+    """One notebook in the browser, worked through JupyterLab's menus. All share the page: loading it takes longest."""
 
-    def __init__(self, page, url: str, path: Path):
+    def __init__(self, page, path: Path):
         self.page, self.path = page, path
-        page.goto(f"{url}lab/workspaces/{path.stem}/tree/{path.name}?token=loopback")
-        page.wait_for_selector(f"{PANEL} .jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
-        page.keyboard.press("Control+b")  # no file browser: the notebook gets the width
+        self.menu("File", "Open from Path…")
+        page.locator(".jp-Dialog input").fill(path.name)
+        page.keyboard.press("Enter")
+        bar = page.locator("#jp-main-statusbar")
+        self.wait(60, "no kernel", lambda: f"{bar.inner_text()} ".count("| Idle") and path.name in bar.inner_text())
 
     def menu(self, menu: str, item: str):
-        """Choose `item`, a regular expression, in the menu `menu`."""
+        """Choose `item` in the menu `menu`."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{menu}$")).click()
         self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$")).first.click()
 
-    def read(self) -> dict:
-        return self.page.locator(PANEL).evaluate(READ)
-
-    def run_all(self, seconds: float = 180) -> list[dict]:
-        """Run > Run All Cells; what the page shows of each code cell when the kernel has come to rest."""
-        self.menu("Run", "Run All Cells")
+    def wait(self, seconds: float, or_else: str, until, step: float = 0.1):
+        """What `until` returns, as soon as it is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.page.wait_for_timeout(200)
-            seen = self.read()
-            prompts = [cell["prompt"] for cell in seen["cells"]]
-            if seen["idle"] and "[*]:" not in prompts and prompts[0] != "[ ]:":
-                self.page.wait_for_timeout(300)  # the last figure is drawn
-                return self.read()["cells"]
-        pytest.fail(f"{self.path.name} still runs after {seconds} s: {prompts}")
+            if found := until():
+                return found
+            self.page.wait_for_timeout(1000 * step)
+        pytest.fail(f"{self.path.name}: {or_else} after {seconds:.0f} s")
+
+    def run_all(self, seconds: float = 180) -> list[dict]:
+        """Run > Run All Cells; what the page shows of each code cell when all has come to rest."""
+        self.menu("Run", "Run All Cells")
+        seen = [None, None]
+
+        def at_rest():  # twice the same, for a slider draws once more when all cells have run
+            seen[:] = seen[1], self.page.locator(PANEL).evaluate(READ)
+            prompts = [cell["prompt"] for cell in seen[1]["cells"]]
+            ran = prompts[0] != "[ ]:" and "[*]:" not in prompts
+            return ran and seen[1]["idle"] and seen[0] == seen[1] and seen[1]["cells"]
+
+        return self.wait(seconds, "still running", at_rest, step=0.3)
 
     def turn(self, number: int):
         """Move the first slider of code cell `number` by one step, and wait until its figure changes."""
         cell = self.page.locator(f"{PANEL} .jp-CodeCell").nth(number)
-        before = cell.locator("img").first.get_attribute("src")
+        pictures = "all => all.map(i => i.src)"
+        before = cell.locator("img").evaluate_all(pictures)
         cell.locator(".widget-slider .noUi-handle").first.press("ArrowRight")
-        end = time.monotonic() + 20
-        while cell.locator("img").count() != 1 or cell.locator("img").get_attribute("src") == before:
-            assert time.monotonic() < end, "the figure stays as it was when the slider is moved"
-            self.page.wait_for_timeout(50)
+        self.wait(
+            20,
+            f"the slider of code cell {number + 1} changes nothing",
+            lambda: len(now := cell.locator("img").evaluate_all(pictures)) == len(before) and now != before,
+        )
 
-    def save(self, seconds: float = 20) -> dict:
+    def save(self) -> dict:
         """File > Save Notebook; the saved file."""
         before = self.path.stat().st_mtime_ns
         self.menu("File", "Save Notebook")
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.page.wait_for_timeout(100)
+
+        def saved():
             with suppress(ValueError):  # read while it is written
-                if self.path.stat().st_mtime_ns > before:
-                    return json.loads(self.path.read_text())
-        pytest.fail(f"{self.path.name} was not saved")
+                return self.path.stat().st_mtime_ns > before and json.loads(self.path.read_text())
+
+        return self.wait(20, "not saved", saved)
 
     def shoot(self, folder: Path):
         """The whole notebook as pictures of one window each: <id>-01.png, <id>-02.png and so on."""
-        scroller = self.page.locator(SCROLLER)
+        for old in folder.glob(f"{self.path.stem}-*.png"):
+            old.unlink()
+        scroller = self.page.locator(f"{PANEL} .jp-WindowedPanel-outer")
         height, window = scroller.evaluate("s => [s.scrollHeight, s.clientHeight]")
-        step = window - 40
+        step = window - 40  # CSS pixels; a line or two stand in both pictures
         for n in range(max(1, -(-(height - 40) // step))):
             scroller.evaluate("(s, y) => { s.scrollTop = y }", n * step)
-            self.page.wait_for_timeout(80)
+            self.page.wait_for_timeout(50)
             self.page.screenshot(path=folder / f"{self.path.stem}-{n + 1:02d}.png")
+
+    def close(self):
+        self.page.keyboard.press("Escape")
+        self.menu("Kernel", "Shut Down Kernel")

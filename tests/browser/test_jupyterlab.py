@@ -21,28 +21,41 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def open_notebook(tmp_path_factory):
-    """A function that opens a notebook in JupyterLab; all notebooks share one server and one browser."""
-    sync_playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+def lab(tmp_path_factory):
+    """The page of a JupyterLab, and the folder of its notebooks."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
     program = find_browser()
     if program is None:
-        pytest.skip("no browser on this machine: install chromium (apt-get install chromium) or Google Chrome")
-    folder = tmp_path_factory.mktemp("lab")
-    server = Server(folder)
+        pytest.skip("no browser here: install chromium (apt-get install chromium) or Google Chrome")
+    server = Server(tmp_path_factory.mktemp("lab"))
     try:
-        with sync_playwright.sync_playwright() as playwright:
+        with sync_api.sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
-            context = browser.new_context(viewport=SIZE)
-
-            def open_in_lab(id, nb):
-                path = server.work / f"{id}.ipynb"
-                path.write_text(notebooks.dumps(nb))
-                return Notebook(context.new_page(), server.url(), path)
-
-            yield open_in_lab
+            page = browser.new_page(viewport=SIZE)
+            page.goto(server.address())
+            page.locator(".jp-Launcher").wait_for(timeout=60_000)
+            page.keyboard.press("Control+b")  # no file browser: the notebook gets the width
+            yield page, server.work
             browser.close()
     finally:
         server.stop()
+
+
+@pytest.fixture
+def open_notebook(lab):
+    """A function that opens a notebook."""
+    page, folder = lab
+    opened = []
+
+    def open_in_lab(id, nb):
+        path = folder / f"{id}.ipynb"
+        path.write_text(notebooks.dumps(nb))
+        opened.append(Notebook(page, path))
+        return opened[-1]
+
+    yield open_in_lab
+    for notebook in opened:
+        notebook.close()
 
 
 @pytest.fixture

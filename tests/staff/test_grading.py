@@ -261,7 +261,7 @@ def test_a_test_that_cannot_be_split_is_run_weakly_and_said(tmp_path):
     assert records["right"]["cells"]["looks"]["weak"]
     assert records["replaces"]["cells"]["looks"]["score"] == 0
     assert "test replaced" in records["replaces"]["flags"]
-    assert records["replaces"]["cells"]["works"]["score"] == 1
+    assert records["replaces"]["cells"]["works"]["score"] == 1, records["replaces"]
 
 
 def test_a_test_that_its_own_solution_fails_is_the_authors_mistake_and_is_named(tmp_path):
