@@ -164,7 +164,7 @@ def _grade(args) -> int:
     if args.memory < 256:
         raise StaffError(f"--memory {args.memory}: write at least 256 megabytes; a notebook with torch takes about 600")
     if args.json:
-        notebooks.write_test(args.json)
+        notebooks.check_writable(args.json)
     limits = Limits(cell_seconds=args.timeout, notebook_seconds=max(120, 10 * args.timeout), memory_mb=args.memory)
     with _progress() as progress:
         outcome = grading.grade(

@@ -718,8 +718,12 @@ def write(path, text: str) -> None:
                 os.unlink(temporary)
 
 
-def write_test(path) -> None:
-    """Raise OSError now where `path` cannot be written later, after an hour of work."""
-    folder = Path(path).absolute().parent
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
-        pass
+def check_writable(path) -> None:
+    """Raise StaffError now where `path` cannot be written later, after an hour of work."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=Path(path).absolute().parent):
+            pass
+    except OSError as error:
+        raise StaffError(
+            f"{shown(path)}: cannot be written: {error.strerror}: name a file in a folder of yours"
+        ) from None

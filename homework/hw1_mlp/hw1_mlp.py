@@ -5,7 +5,7 @@
 #
 # **You will be able to**
 # - turn scores into probabilities and probabilities into one loss, without overflow;
-# - write the backward pass of two layers, and prove it right by nudging a weight;
+# - write the backward pass of two layers, and check it by nudging a weight;
 # - write the loop that trains anything, and put your network beside torch's own.
 #
 # **Time**: about two and a half hours of yours, ten seconds of one processor core. No GPU.
@@ -145,6 +145,8 @@ assert checks.close(softmax(_scores), _scores.softmax(1), "very large, very smal
 # logarithm. Sure and right costs 0; sure and wrong costs without limit. The loss is the mean over the $B$ pictures:
 #
 # $$L = -\frac{1}{B}\sum_b \log p_{b y_b} = \frac{1}{B}\sum_b \Big(\log \sum_j e^{s_{bj}} - s_{b y_b}\Big)$$
+#
+# With the natural logarithm its unit is called the nat.
 #
 # The right-hand side is the same thing with softmax put in. Use that one and start from the scores: a probability like
 # $10^{-50}$ is rounded to 0 in 32 bits, and $\log 0$ is $-\infty$. The trap of question 1 waits in the first term;
@@ -417,12 +419,13 @@ assert checks.close([float(value) for value in found], [4.5, 4.5, 4.5],
 ### BEGIN HIDDEN TESTS
 _x, _seen, _pick = torch.arange(37.0).view(37, 1), [], torch.randperm(len(train_x))[:1000]
 train(lambda x, labels: (_seen.append((x[:, 0], labels)), 0.0)[1], _x, 100 + torch.arange(37), 3, 8)
+assert len(_seen) == 15, f"37 pictures by 8 are 5 batches, in 3 epochs 15; yours were {len(_seen)}"
 _xs, _labels = (torch.cat(part) for part in zip(*_seen))
 assert torch.equal(_xs + 100, _labels.float()), "a picture came with the label of another one"
 _orders = [_xs[i : i + 37].tolist() for i in (0, 37, 74)]
 assert all(sorted(o) == _x[:, 0].tolist() for o in _orders), "an epoch has to show every picture once, none twice"
-assert all(max(o[:8]) - min(o[:8]) > 7 for o in _orders), "the order has to be random, picture by picture"
-assert _orders[0] != _orders[1] != _orders[2], "the order has to be drawn again in each epoch"
+_random = all(max(o[:8]) - min(o[:8]) > 7 for o in _orders) and _orders[0] != _orders[1] != _orders[2]
+assert _random, "the order of the pictures has to be random, and drawn again in each epoch"
 assert torch.equal(_x, torch.arange(37.0).view(37, 1)), "your function changes the pictures that it is given"
 def _learn(x, labels):
     loss = F.cross_entropy(forward(x, _net)[1], labels)
@@ -549,9 +552,9 @@ print(f"right: {accuracy(zeros, test_x, test_y):.3f} of the test pictures")
 
 # %% [markdown] answer="why_random" points=2
 # With zero weights every hidden unit is 0, so the gradient of $W_2$, a sum of $h\,g$, is 0. What flows back to the
-# units is a sum of $g\,W_2$, which is 0 as well: $W_1$ and $b_1$ get nothing. None of them moves, so the next step is
-# the same. Only $b_2$ has a gradient, the sum of $g$. It learns how common each digit is: every picture gets the same
-# answer, about 1/10 a class, and the loss stays near $\log 10 = 2.30$.
+# units, a sum of $g\,W_2$, is 0 too: $W_1$ and $b_1$ get nothing. None of them moves, so the next step is the same. Only
+# $b_2$ has a gradient, the sum of $g$. It learns how common each digit is: every picture gets the same answer, about 1/10
+# a class; the loss stays near $\log 10$.
 #
 # **Rubric**
 # - *2 points*: both reasons ($h = 0$ stops $W_2$; $W_2 = 0$, or the closed ReLU, stops $W_1$ and $b_1$), and what is
@@ -569,7 +572,7 @@ print(f"right: {accuracy(zeros, test_x, test_y):.3f} of the test pictures")
 #
 # ## Going further (no points)
 # - **Momentum.** Keep a running sum $v \leftarrow 0.9\,v + g$ of each parameter's gradient $g$ and step along $v$, at a
-#   tenth of the rate. Does the loss fall faster?
+#   tenth of the rate. Then leave $v$ out again and keep the small rate. What did $v$ do for you?
 # - **Shuffled labels.** Train on `train_y[torch.randperm(len(train_y))]` for 300 epochs. The loss falls. What has the
 #   network learned, and how would you have noticed?
 # - **A third layer.** Which lines of `backward` do you repeat? You have just found out why autograd was invented.
