@@ -553,8 +553,8 @@ print(f"right: {accuracy(zeros, test_x, test_y):.3f} of the test pictures")
 # %% [markdown] answer="why_random" points=2
 # With zero weights every hidden unit is 0, so the gradient of $W_2$, a sum of $h\,g$, is 0. What flows back to the
 # units, a sum of $g\,W_2$, is 0 too: $W_1$ and $b_1$ get nothing. None of them moves, so the next step is the same. Only
-# $b_2$ has a gradient, the sum of $g$. It learns how common each digit is: every picture gets the same answer, about 1/10
-# a class; the loss stays near $\log 10$.
+# $b_2$ has a gradient, the sum of $g$. It learns how common each digit is: every picture gets the same answer, near 1/10
+# each; the loss stays near $\log 10$.
 #
 # **Rubric**
 # - *2 points*: both reasons ($h = 0$ stops $W_2$; $W_2 = 0$, or the closed ReLU, stops $W_1$ and $b_1$), and what is
