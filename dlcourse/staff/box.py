@@ -111,7 +111,7 @@ def clean_sandbox() -> bool:
     home = os.environ["HOME"]
     os.chdir("/")
     for place in (home, "/tmp", "/dev/shm"):
-        inside = [os.path.join(place, name) for name in os.listdir(place)]
+        inside = list(removable(place))
         for attempt in (["rm", "-rf", "--"], ["chmod", "-R", "u+rwx", "--"], ["rm", "-rf", "--"]):
             if inside:
                 subprocess.run([*attempt, *inside], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -120,6 +120,20 @@ def clean_sandbox() -> bool:
             return False
     prepare_work()
     return True
+
+
+def removable(folder: str):
+    """What may be removed below `folder`: all but the read-only places that the sandbox needs, and what leads there."""
+    kept = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(__file__)))}
+    kept |= {sys.prefix, sys.base_prefix}
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if path in kept:
+            continue
+        if any(k.startswith(path + "/") for k in kept) and not os.path.islink(path):
+            yield from removable(path)
+        else:
+            yield path
 
 
 def prepare_work() -> None:

@@ -338,7 +338,10 @@ def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[st
 def _calibrate(plan, cells, model, limits, assets, trust) -> dict:
     def short_of(plan):
         with Grader(plan, limits, assets=assets, trust=trust) as grader:
-            done = grader.grade(Submission(model.student, model.file, model.digest, model.cells))["cells"]
+            record = grader.grade(Submission(model.student, model.file, model.digest, model.cells))
+        if record["problem"]:
+            raise StaffError(f"{plan.assignment}: the instructor's own solution: {record['problem']}")
+        done = record["cells"]
         return {i.name: done[i.name] for i in plan.tests if done[i.name]["score"] != i.points}
 
     missing = short_of(plan)

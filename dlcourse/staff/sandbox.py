@@ -106,6 +106,9 @@ def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ..
     command += ["--setenv", GRADER, str(os.getpid())]
     if bwrap_version() >= (0, 8):
         command += ["--disable-userns"]
+    size = str(disk_mb << 20)
+    for place in ("/tmp", "/home/student"):  # first: what is bound next may lie below them
+        command += ["--size", size, "--tmpfs", place]
     for place in read_only_places():
         command += ["--ro-bind", place, place]
     for link in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
@@ -123,9 +126,7 @@ def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ..
     ):
         command += ["--ro-bind-try", file, file]
     command += ["--proc", "/proc", "--dev", "/dev"]
-    size = str(disk_mb << 20)
-    for place in ("/tmp", "/home/student", "/dev/shm"):
-        command += ["--size", size, "--tmpfs", place]
+    command += ["--size", size, "--tmpfs", "/dev/shm"]
     if assets is not None:
         command += ["--ro-bind", str(assets), "/assets"]
     for name, value in box_environment("/home/student").items():
@@ -333,7 +334,8 @@ class Box(Server):
                 os.close(fd)
         if self.process.stderr is not None:
             self.said: list[bytes] = []
-            threading.Thread(target=self._drain, daemon=True).start()
+            self.drain = threading.Thread(target=self._drain, daemon=True)
+            self.drain.start()
         self.watch = watch
         if watch is not None:
             watch.add(self)
@@ -345,6 +347,8 @@ class Box(Server):
 
     def last_words(self) -> list[str]:
         """The last line of what the program itself wrote to its stderr."""
+        if self.process.stderr is not None:
+            self.drain.join(timeout=1)
         text = b"".join(getattr(self, "said", [])).decode("utf-8", "replace").strip()
         return text.splitlines()[-1:]
 
