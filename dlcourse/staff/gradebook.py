@@ -10,14 +10,13 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dlcourse.staff import course_folder, notebooks
+from dlcourse.staff import StaffError, course_folder, notebooks
 
 
 def publish(outcome) -> None:
     """Write the gradebook, autograded notebooks, feedback pages, the report and the CSV of one assignment."""
     from dlcourse.staff import pages
 
-    assignment = outcome.assignment
     title = _title(outcome)
     _ensure_folder(outcome)
     _fill(outcome)
@@ -25,20 +24,26 @@ def publish(outcome) -> None:
         student = record["student"]
         if record["student"] not in outcome.fresh and feedback_path(outcome, student).exists():
             continue
-        if record["problem"] is None:
-            _write_if_changed(_autograded_path(outcome, student), notebooks.dumps(autograded_notebook(outcome, record)))
-        _write_if_changed(feedback_path(outcome, student), pages.feedback_page(record, outcome.plan, title))
+        try:
+            if record["problem"] is None:
+                text = notebooks.dumps(autograded_notebook(outcome, record))
+                _write_if_changed(_autograded_path(outcome, student), text)
+            _write_if_changed(feedback_path(outcome, student), pages.feedback_page(record, outcome.plan, title))
+        except (StaffError, OSError):
+            raise  # no room, no permission: nothing of what follows could be written either
+        except Exception as err:  # one student's odd notebook must not keep the others from their feedback
+            outcome.notes.append(f"{student}: no feedback page could be made ({type(err).__name__}: {err})"[:300])
     _write_if_changed(report_path(outcome), pages.report_page(outcome))
     _write_if_changed(csv_path(outcome), scores_csv(outcome))
-    _write_if_changed(outcome.folder / "reports" / f"{assignment.id}.json", as_json(outcome))
+    _write_if_changed(outcome.folder / "reports" / f"{outcome.assignment.label}.json", as_json(outcome))
 
 
 def report_path(outcome) -> Path:
-    return outcome.folder / "reports" / f"{outcome.assignment.id}.html"
+    return outcome.folder / "reports" / f"{outcome.assignment.label}.html"
 
 
 def csv_path(outcome) -> Path:
-    return outcome.folder / "reports" / f"{outcome.assignment.id}.csv"
+    return outcome.folder / "reports" / f"{outcome.assignment.label}.csv"
 
 
 def feedback_path(outcome, student: str) -> Path:
@@ -206,7 +211,8 @@ def _valid(outputs: list) -> list:
                 made["execution_count"] = number if isinstance(number, int) else None
             kept.append(made)
         elif kind == "error" and all(isinstance(out.get(k), str) for k in ("ename", "evalue")):
-            trace = [t for t in out.get("traceback") or [] if isinstance(t, str)]
+            trace = out.get("traceback")
+            trace = [t for t in trace if isinstance(t, str)] if isinstance(trace, list) else []
             kept.append({"output_type": kind, "ename": out["ename"], "evalue": out["evalue"], "traceback": trace})
     return kept
 
@@ -249,7 +255,7 @@ def as_json(outcome) -> str:
     """What `--json` writes: a list with one object a submission, one a line."""
     keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
     more = ("state", "problem", "file", "submitted", "late_days", "late_factor", "final_score")
-    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=False) for r in outcome.records]
+    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=True) for r in outcome.records]
     return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
@@ -287,14 +293,15 @@ def summary(outcome) -> str:
     from dlcourse.staff.notebooks import shown
 
     fresh, kept = len(outcome.fresh), len(outcome.records) - len(outcome.fresh)
+    ran = sum(r["problem"] is None for r in outcome.records if r["student"] in outcome.fresh)
     marking = sum(r["state"] == "needs marking" for r in outcome.records)
-    lines = [f"{fresh} graded" if fresh else "Nothing to grade: every hand-in has its record already."]
+    lines = [f"{ran} graded by their tests" if fresh else "Nothing to grade: every hand-in has its record already."]
+    if fresh > ran:
+        lines[0] += f", {fresh - ran} could not be run"
     if fresh and kept:
         lines[0] += f", {kept} unchanged"
     if marking:
-        lines.append(
-            f"{marking} with written answers to mark: run `nbgrader formgrader` in JupyterLab on the course folder"
-        )
+        lines.append(f"{marking} of them have written answers to mark: open nbgrader's Formgrader in the course folder")
     if outcome.trusted:
         lines.append("graded with --trust: no sandbox was used")
     lines += [f"for you: {note}" for note in outcome.notes]

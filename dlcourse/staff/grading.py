@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dlcourse.staff import StaffError, notebooks, policy
 from dlcourse.staff.plan import Plan, make_plan, read_cells
-from dlcourse.staff.run import Grader
+from dlcourse.staff.run import Cancelled, Grader
 from dlcourse.staff.sandbox import Limits, require_sandbox
 from dlcourse.staff.submissions import Cell, Submission, Unplaced, collect
 
@@ -38,6 +38,11 @@ class Assignment:
     assets: Path | None  # folder whose files stand beside the notebook
     course: policy.Course | None
     root: Path | None
+
+    @property
+    def label(self) -> str:
+        """Its id, and the notebook's name where an assignment has several."""
+        return self.id if self.notebook == self.id else f"{self.id}.{self.notebook}"
 
 
 @dataclass
@@ -94,8 +99,19 @@ def _foreign(path: Path) -> Assignment:
         released = notebooks.release_notebook(book)
     except Exception as err:
         raise StaffError(f"{path}: nbgrader cannot make the students' version ({str(err).splitlines()[0]})") from None
+    _with_ids(book)
+    _with_ids(released)
     parent = path.resolve().parent
     return Assignment(parent.name if parent.name else path.stem, path.stem, book, released, parent, None, None)
+
+
+def _with_ids(book) -> None:
+    """Raise an older notebook to nbformat 4.5, where each cell has an id; the same ids at each call."""
+    book.nbformat, book.nbformat_minor = 4, 5
+    for number, cell in enumerate(book.cells):
+        grade_id = (cell.metadata.get("nbgrader") or {}).get("grade_id")
+        if not cell.get("id"):
+            cell["id"] = re.sub(r"[^\w-]", "-", grade_id or f"cell-{number}", flags=re.ASCII)[:64]
 
 
 def reference(assignment: Assignment) -> Submission:
@@ -211,7 +227,7 @@ def grade(
         require_sandbox()
     folder = Path(folder)
     with only_grader(folder):
-        records = Records(folder / "records" / assignment.id, environment_digest())
+        records = Records(folder / "records" / assignment.label, environment_digest())
         assets = _assets(assignment, folder)
         plan, notes = calibrate(assignment, records, limits, assets, trust)
         results: dict[str, dict] = {}
@@ -254,7 +270,13 @@ def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progre
 
 def _grade_one(grader: Grader, submission: Submission, records: Records, limits: Limits) -> dict:
     read = submission.problem is None
-    record = grader.grade(submission)
+    try:
+        record = grader.grade(submission)
+    except Cancelled:
+        raise
+    except Exception as err:  # a fault of ours must not cost the others theirs; not recorded, so it is tried again
+        submission.problem = f"the grader failed on this file ({type(err).__name__}: {err})"[:300]
+        record = grader.grade(submission)
     if read and submission.problem:  # the sandbox did not start: to be tried again at the next run
         return record
     timed_out = (
@@ -299,7 +321,7 @@ def _assets(assignment: Assignment, folder: Path) -> Path | None:
 
     if assignment.assets is None:
         return None
-    target = folder / "records" / assignment.id / "assets"
+    target = folder / "records" / assignment.label / "assets"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     ours = {f"{assignment.id}.py", "answers.py"} if assignment.root is not None else set()
@@ -330,8 +352,8 @@ def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[st
     except (OSError, ValueError):
         kept = _calibrate(plan, cells, model, limits, assets, trust)
         records.write(path, kept)
-    if kept["weak"]:
-        plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))
+    plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))
+    plan.broken = frozenset(kept["broken"])
     return plan, kept["notes"]
 
 
@@ -345,12 +367,20 @@ def _calibrate(plan, cells, model, limits, assets, trust) -> dict:
         return {i.name: done[i.name] for i in plan.tests if done[i.name]["score"] != i.points}
 
     missing = short_of(plan)
-    notes, weak = [], []
-    if missing:
-        again = short_of(make_plan(plan.assignment, cells, frozenset(missing)))
-        weak = [n for n in missing if n not in again]
-        for name in weak:
-            notes.append(f"{name} is weak: it cannot be split from the student's code ({missing[name]['message']})")
-        for name in again:
-            notes.append(f"{name} does not pass with the instructor's own solution: {missing[name]['message']}")
-    return {"weak": weak, "notes": notes}
+    weak: frozenset = frozenset()
+    for _ in range(3):  # what a weak test hands on must be weak too
+        if not set(missing) - weak:
+            break
+        weak |= set(missing)
+        missing = short_of(make_plan(plan.assignment, cells, weak))
+    # what fails in both ways is the author's mistake, and stays where nothing can be forged
+    broken = sorted(set(missing))
+    weak = sorted(({i.name for i in plan.tests if i.weak} | weak) - set(broken))
+    notes = [f"{n} does not pass with the instructor's own solution: {missing[n]['message']}" for n in broken]
+    if weak:
+        count = "1 test is" if len(weak) == 1 else f"{len(weak)} tests are"
+        notes.append(
+            f"{count} weak: {', '.join(weak)}. A weak test runs beside the student's code, since it looks at more than "
+            "values; it counts, and it is tried without the student's work too, but whoever means to could fool it"
+        )
+    return {"weak": weak, "broken": broken, "notes": notes}

@@ -16,7 +16,7 @@ import sys
 import time
 
 from dlcourse.staff import wire
-from dlcourse.staff.box import import_ahead, keep_to_itself, run_test, seed_everything, serve_forks
+from dlcourse.staff.box import import_ahead, keep_to_itself, limit_resources, run_test, seed_everything, serve_forks
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 SHOWN = 1200  # characters of a message
@@ -73,7 +73,6 @@ class Judge:
                 return head, blob
 
             self.peers[session] = wire.Peer(exchange, is_judge=True)
-            self.peers[session].classes = self.classes
         return self.peers[session]
 
     def run(self, name: str, session: int) -> dict:
@@ -84,12 +83,13 @@ class Judge:
         try:
             if item.get("weak"):
                 peer = self.peer(session)
-                peer.request("begin", item["seed"])
+                peer.request("begin", item["seed"], [])
                 value = peer.request("weak", item["source"], item.get("stubs") or [])
             else:
                 if item["names"]:
                     peer = self.peer(session)
-                    peer.request("begin", item["seed"])
+                    peer.classes = self.classes & set(item["names"])  # classes that this test itself works with
+                    peer.request("begin", item["seed"], sorted(self.classes))
                     for wanted in item["names"]:
                         try:
                             self.space[wanted] = peer.request("name", name, wanted)
@@ -149,6 +149,8 @@ class Judge:
             }
         if theirs is not None:
             said = f": {text}" if text and not hidden else ""
+            if hidden and not isinstance(getattr(builtins, theirs, None), type):
+                theirs = "an error of its own"  # a name could carry the test's input out
             where = " on an input of a hidden test" if hidden else ""
             return {"outcome": "failed", "message": f"Your code raised {theirs}{where}{said}"}
         if isinstance(err, NameError) and getattr(err, "name", None) in item["names"]:
@@ -156,8 +158,15 @@ class Judge:
             return {"outcome": "undefined", "message": told}
         if isinstance(err, NameError) and item.get("needs"):
             return {"outcome": "failed", "message": f"NameError: {text}", "undefined": True}
+        shaped = theirs is None and isinstance(err, (wire.WireError, TypeError, AttributeError))
+        if shaped and hidden:
+            return {"outcome": "failed", "message": "A hidden test does not pass.", "shaped": True}
         if isinstance(err, wire.WireError):
-            return {"outcome": "failed", "message": f"What your code returned could not be handed to the test: {text}"}
+            return {
+                "outcome": "failed",
+                "message": f"This test cannot work with what your code returned: {text}",
+                "shaped": True,
+            }
         if hidden:
             return {"outcome": "failed", "message": "A hidden test does not pass."}
         if isinstance(err, AssertionError) and not text and statement is not None:
@@ -167,7 +176,7 @@ class Judge:
                 "message": f"This does not hold: {held[:300]}" if held else "An assertion fails.",
             }
         kind = "" if isinstance(err, AssertionError) else f"{type(err).__name__}: "
-        return {"outcome": "failed", "message": f"{kind}{text}"}
+        return {"outcome": "failed", "message": f"{kind}{text}", "shaped": shaped}
 
 
 def is_hidden(lines: list[str], line: int) -> bool:
@@ -194,7 +203,7 @@ def statement_at(source: str, line: int | None):
 
 
 def main() -> None:
-    """argv: number of the inherited control socket, then the modules to import before the first fork."""
+    """argv: number of the inherited control socket, megabytes of memory, modules to import before the first fork."""
     control = socket.socket(fileno=int(sys.argv[1]))
     builtins.get_ipython = lambda: Magics()
     builtins.display = lambda *args, **kwargs: None
@@ -202,11 +211,12 @@ def main() -> None:
     if os.path.isdir(assets):
         os.chdir(assets)
         sys.path.insert(0, assets)
-    import_ahead(["IPython.core.inputtransformer2", *sys.argv[2:]])
+    import_ahead(["IPython.core.inputtransformer2", *sys.argv[3:]])
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
     def child(driver):
+        limit_resources(int(sys.argv[2]))
         sys.stdout = sys.stderr = Sink()
         Judge(driver).loop()
 

@@ -549,6 +549,10 @@ def _message(cell, graded: dict) -> str:
 
 _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
     "late": (None, "handed in late"),
+    "needs a look": (
+        "a test could not work with what your code returned; your instructor has been asked to look",
+        "a test failed on the kind of value that came, but passes beside the student’s code: look whether it is right",
+    ),
     "misnamed": (
         "The file had another name than the one asked for. It was found to be yours; please name it right next time.",
         "file named against the rule",
@@ -774,8 +778,8 @@ def report_page(outcome) -> str:
         parts.append(_section("trust", "Graded without a sandbox", f"<p>{told}</p>", "banner"))
     states = [r["state"] for r in records]
     tiles = [
-        (states.count("graded"), "graded"),
-        (states.count("needs marking"), "need marking"),
+        (len(states) - states.count("could not run"), "graded by tests"),
+        (states.count("needs marking"), "with answers to mark"),
         (states.count("could not run"), "could not run"),
         (len(outcome.unplaced), "not placed"),
     ]

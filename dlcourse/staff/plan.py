@@ -10,10 +10,12 @@ Made from the instructor's notebook alone (nbgrader's source, with solutions and
 import ast
 import builtins
 import hashlib
+import re
 import warnings
 import zlib
 from dataclasses import dataclass, field
 
+MAX_CELL = 100_000  # characters of a cell that are looked at
 BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "__name__", "In", "Out"}
 
 
@@ -58,6 +60,7 @@ class Plan:
     classes: list[str]  # that solution cells define
     imports: list[str]  # modules worth importing before the first fork
     digest: str
+    broken: frozenset = frozenset()  # tests that their own solution does not pass
 
     @property
     def tests(self) -> list[Item]:
@@ -72,15 +75,24 @@ class Plan:
 
 
 def names_of(source: str) -> tuple[set[str], set[str], bool]:
-    """Global names that a cell reads before it has bound them, names it binds, and whether it binds unknown ones."""
+    """Global names that a cell reads before it has bound them, names it binds, and whether it binds unknown ones.
+
+    A cell that cannot be read, whoever wrote it and however, has no names: this runs in the grader's own process.
+    """
+    try:
+        return _names_of(source) if len(source) <= MAX_CELL else (set(), set(), False)
+    except (Exception, RecursionError, MemoryError):
+        return set(), set(), False
+
+
+def _names_of(source: str):
     from IPython.core.inputtransformer2 import TransformerManager
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError):
-        return set(), set(), False
+    if re.search(r"^\s*[%!?]|\?\s*$", source, re.MULTILINE):  # as the transformer is slow on long plain cells
+        source = TransformerManager().transform_cell(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(source)
     reads: set[str] = set()
     bound: set[str] = set()
     late: set[str] = set()  # read inside functions: bound anywhere in the cell is soon enough
@@ -190,15 +202,39 @@ def _bound_inside(body) -> set[str]:
 def classes_of(source: str) -> list[str]:
     try:
         return [n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef)]
-    except (SyntaxError, ValueError):
+    except (Exception, RecursionError, MemoryError):
         return []
+
+
+def patches_library(source: str) -> bool:
+    """Whether a test changes something that the student's code is to meet: that works only beside that code."""
+    try:
+        tree = ast.parse(source)
+    except (Exception, RecursionError, MemoryError):
+        return False
+    modules = {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    modules |= {"np", "numpy", "torch", "math", "random", "nn", "F", "plt", "builtins", "sys", "os"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in modules:
+                return True
+        if isinstance(node, ast.Call):
+            words = ast.unparse(node.func)
+            if re.search(r"\bpatch\b|monkeypatch", words):
+                return True
+            if words == "setattr" and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id in modules:
+                return True
+    return False
 
 
 def imports_of(source: str) -> str:
     """The import statements at the top level of a cell, alone."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (Exception, RecursionError, MemoryError):
         return ""
     kept = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     return "\n".join(ast.unparse(n) for n in kept)
@@ -265,8 +301,11 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
             elif source not in (None, "judge", cell.name):
                 item.needs.append(source)
         if cell.kind == "test":
-            item.weak = cell.name in weak
-            definer.update(dict.fromkeys(binds, cell.name))
+            item.weak = cell.name in weak or patches_library(cell.source)
+            taken = {
+                n for n in binds if item.weak and definer.get(n) == "student"
+            }  # a weak test leaves its names there
+            definer.update(dict.fromkeys(binds - taken, cell.name))
             test_names.update(dict.fromkeys(binds, cell.name))
         else:
             star |= opens

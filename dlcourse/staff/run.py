@@ -203,6 +203,9 @@ class Grader:
                 cells[source.name] = _cell(source, None, "not run", submission.problem)
             elif source.kind == "test":
                 cells[source.name] = _score(source, verdicts.get(source.name))
+                if source.name in self.plan.broken and cells[source.name]["status"] != "passed":
+                    told = "This test does not pass with the instructor's own solution either: it is not your fault."
+                    cells[source.name] |= {"status": "author error", "message": told}
                 if self.plan.items[source.name].weak:
                     cells[source.name]["weak"] = True
             elif merged.answers[source.name].strip() == source.released.strip():
@@ -277,6 +280,10 @@ class Grader:
 
     def __exit__(self, *exc):
         self.close()
+
+
+def _gives_points(verdict: dict) -> bool:
+    return verdict["outcome"] == "passed" or (verdict["outcome"] == "partial" and verdict["points"] > 0)
 
 
 def _cell(source: SourceCell, score, status: str, message: str) -> dict:
@@ -416,9 +423,11 @@ class Run:
             if gone.why != "timeout" or self.box.why:
                 raise
             self.flag("timeout")
+            stopped = f"[stopped after {self.limits.cell_seconds:g} s]"
             self.box.ask({"interrupt": self.main_pid}, seconds=5)
             answer = self.hear(time.monotonic() + INTERRUPT_SECONDS)
-            answer.setdefault("outputs", []).append(_notice(f"[stopped after {self.limits.cell_seconds:g} s]"))
+            outputs = answer.get("outputs")
+            answer["outputs"] = [*(outputs if isinstance(outputs, list) else []), _notice(stopped)]
         if step.shown is not None:
             outputs = answer.get("outputs")
             self.outputs[step.shown] = outputs if isinstance(outputs, list) else []
@@ -467,6 +476,7 @@ class Run:
         until = time.monotonic() + self.limits.notebook_seconds
         verdicts: dict[str, dict] = {}
         failed: dict[str, dict] = {}
+        given_up: set[str] = set()
         self.start_judge()
         for item in sorted(self.plan.tests, key=lambda i: i.at):
             self.check_cancelled()
@@ -476,8 +486,10 @@ class Run:
             if self.judge is None:
                 self.start_judge()
             for before in self.plan.shared:
-                if self.plan.items[before].at < item.at and before not in self.done:
-                    self.run_item(before, 0, until)
+                if self.plan.items[before].at > item.at or before in self.done | given_up:
+                    continue
+                if self.run_item(before, 0, until)["outcome"] in ("died", "author"):
+                    given_up.add(before)  # it would end each new judge in the same way
             for need in order_of(self.plan, item):
                 if need not in self.done:
                     failed[need] = self.run_item(need, self.group_numbers[item.group], until)
@@ -485,9 +497,12 @@ class Run:
             if verdict.pop("undefined", False):  # say why the cell above did not get there
                 earlier = (failed[n] for n in order_of(self.plan, item) if failed.get(n, {}).get("outcome") != "passed")
                 verdict = next((v for v in earlier if v), verdict)
-            if item.weak and verdict["outcome"] in ("passed", "partial") and item.names:
+            if verdict.get("shaped") and not item.weak and self.passes_beside(item, until):
+                self.flag("needs a look")
+                verdict["message"] += " Your instructor has been asked to look at this one."
+            if item.weak and _gives_points(verdict) and item.names:
                 control = self.run_item(item.name + ".control", CONTROL + self.group_numbers[item.group], until)
-                if control["outcome"] in ("passed", "partial"):
+                if _gives_points(control):
                     told = "This test passes whatever your code does: something that it relies on was replaced."
                     verdict = {"outcome": "failed", "message": told}
                     self.flag("test replaced")
@@ -495,6 +510,16 @@ class Run:
             if verdict["outcome"] == "died":
                 self.flag({"timeout": "timeout", "memory": "memory"}.get(verdict.get("why"), "crashed"))
         return verdicts
+
+    def passes_beside(self, item: Item, until: float) -> bool:
+        """Whether a test that could not handle a student's object passes where it meets the object itself.
+
+        Such a pass can be forged, so it gives no points; but an honest student must not fail unseen.
+        """
+        number = CONTROL + self.group_numbers[item.group]
+        if not _gives_points(self.run_item(item.name + ".beside", number, until)):
+            return False
+        return not _gives_points(self.run_item(item.name + ".control", 2 * CONTROL + number, until))
 
     def start_judge(self) -> None:
         self.check_cancelled()
@@ -505,9 +530,10 @@ class Run:
         for item in self.plan.items.values():
             items[item.name] = {"source": item.source, "points": item.points, "names": item.names, "seed": item.seed}
             items[item.name]["needs"] = bool(item.needs)
-            if item.weak:
-                items[item.name] |= {"weak": True, "stubs": []}
-                items[item.name + ".control"] = items[item.name] | {"stubs": item.names}
+            if item.points is not None:
+                beside = items[item.name] | {"weak": True, "stubs": []}
+                items[item.name + ".control"] = beside | {"stubs": item.names}
+                items[item.name + (".beside" if not item.weak else "")] = beside
         self.judge.send(
             wire.TO_DRIVER,
             0,
@@ -516,6 +542,8 @@ class Run:
 
     def run_item(self, name: str, session: int, until: float) -> dict:
         """Have the judge run one item, passing its questions on; the verdict."""
+        if self.judge is None:  # an earlier item ended it
+            self.start_judge()
         self.done.add(name)
         deadline = min(time.monotonic() + self.limits.cell_seconds, until)
         why = None
@@ -547,23 +575,33 @@ class Run:
 
     def ask_box(self, item: str, number: int, head, blob, deadline):
         if number not in self.sessions:
-            self.open_session(item.removesuffix(".control"), number)
+            self.open_session(item.removesuffix(".control").removesuffix(".beside"), number, deadline)
         channel = self.sessions[number][0]
         channel.send(wire.TO_BOX, number, bytes(head), bytes(blob), seconds=max(0.1, deadline - time.monotonic()))
         _, _, head, blob = channel.receive(deadline)
         return bytes(head), bytes(blob)
 
-    def open_session(self, item: str, number: int) -> None:
+    def open_session(self, item: str, number: int, deadline: float) -> None:
+        """Fork a session from the checkpoint of `item`; where an earlier test killed that, run the cells once more."""
         group = self.plan.items[item].group
-        if self.box.why is not None and self.restarts <= self.limits.restarts:  # killed by the watcher: make it anew
-            self.restarts += 1
-            self.attempt(time.monotonic() + self.limits.notebook_seconds)
-        server = self.checkpoints.get(group)
-        if server is None:
-            raise BoxGone("gone")
-        channel = Channel()
-        pid = server.fork(channel.there)
-        self.sessions[number] = (channel, pid, group)
+        for again in range(2):
+            if (self.box.why is not None or again) and self.restarts <= self.limits.restarts:
+                self.restarts += 1
+                self.attempt(time.monotonic() + self.limits.notebook_seconds)
+            server = self.checkpoints.get(group)
+            channel = Channel()
+            try:
+                if server is None:
+                    raise BoxGone("gone")
+                seconds = max(1.0, min(30.0, deadline - time.monotonic()))
+                pid = server.fork(channel.there, seconds=seconds)
+            except BoxGone:
+                channel.close()
+                if again:
+                    raise
+                continue
+            self.sessions[number] = (channel, pid, group)
+            return
 
     def end_session(self, number: int, why: str = "gone") -> str:
         """Kill a session; says in words how it ended."""
@@ -615,8 +653,8 @@ def _said(why: str, code, limits: Limits) -> str:
     if why == "memory":
         return f"it needed more than {limits.memory_mb} MB of memory"
     if why == "gone":
-        if isinstance(code, int) and code < 0:
+        if isinstance(code, int) and -64 <= code < 0:
             names = {-11: "segmentation fault", -9: "killed", -6: "aborted", -8: "arithmetic error", -7: "bus error"}
             return f"the process died of signal {-code}" + (f", {names[code]}" if code in names else "")
-        return f"the process exited with status {code}" if isinstance(code, int) else "the process ended"
+        return "the process ended"  # with which status is the student's to choose: it could carry a test's input out
     return f"it {why}" if why.startswith("sent") else why

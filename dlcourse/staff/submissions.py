@@ -84,12 +84,16 @@ def collect(
     notebook = notebook or assignment
     found: dict[str, Submission] = {}
     unplaced: list[Unplaced] = []
-    files = _from_zip(where, unplaced) if where.is_file() else _from_folder(where, assignment, unplaced)
-    for file in files:
-        made = _read(file, assignment, notebook, course)
+    files = list(_from_zip(where, unplaced) if where.is_file() else _from_folder(where, unplaced))
+    for file in _place(files, assignment, notebook):
+        try:
+            made = _read(file, assignment, notebook, course)
+        except Exception as err:  # a fault of ours with one odd file must not cost the others theirs
+            made = Unplaced(file.name, f"it could not be looked at ({type(err).__name__}: {err})"[:200])
         if isinstance(made, Unplaced):
-            unplaced.append(made)
+            unplaced.append(Unplaced(_printable(made.file), _printable(made.reason)))
             continue
+        made.file = _printable(made.file)
         other = found.get(made.student)
         if other is not None:
             first, last = sorted(
@@ -104,23 +108,7 @@ def collect(
     return sorted(found.values(), key=lambda s: s.student), unplaced
 
 
-def _from_folder(where: Path, assignment: str, unplaced: list) -> Iterator[_File]:
-    """Files of a folder; nbgrader's tree <student>/<assignment>/<notebook>.ipynb is known by its shape."""
-    tree = where / "submitted" if (where / "submitted").is_dir() else where
-    students = [d for d in sorted(tree.iterdir()) if d.is_dir() and not d.is_symlink() and (d / assignment).is_dir()]
-    if students:
-        for folder in students:
-            time = _timestamp(folder / assignment / "timestamp.txt")
-            paths = [p for p in sorted((folder / assignment).rglob("*")) if p.name.lower().endswith(ENDINGS)]
-            if not paths:
-                unplaced.append(Unplaced(str((folder / assignment).relative_to(where)), "no notebook in this folder"))
-            for path in paths:
-                if ".ipynb_checkpoints" not in path.parts:
-                    file = _open(path, str(path.relative_to(where)))
-                    file.folder_student = folder.name
-                    file.time = time or file.time
-                    yield file
-        return
+def _from_folder(where: Path, unplaced: list) -> Iterator[_File]:
     for at, (folder, folders, names) in enumerate(os.walk(where)):
         folders[:] = sorted(d for d in folders if not d.startswith(".") and not os.path.islink(os.path.join(folder, d)))
         if at > MAX_FILES:
@@ -129,11 +117,42 @@ def _from_folder(where: Path, assignment: str, unplaced: list) -> Iterator[_File
             path = Path(folder, name)
             shown = str(path.relative_to(where))
             if name.lower().endswith(".zip"):
-                yield from (f for f in _from_zip(path, unplaced, shown + "/"))
-            elif name.lower().endswith(ENDINGS):
+                yield from _from_zip(path, unplaced, shown + "/")
+            elif name.lower().endswith(ENDINGS) or name == "timestamp.txt":
                 yield _open(path, shown)
-            elif not name.startswith(".") and name not in ("timestamp.txt", "roster.csv"):
-                unplaced.append(Unplaced(shown, "not a notebook: a file that ends in .ipynb was awaited"))
+            elif not name.startswith(".") and name != "roster.csv":
+                unplaced.append(Unplaced(_printable(shown), "not a notebook: a file that ends in .ipynb was awaited"))
+
+
+def _place(files: list[_File], assignment: str, notebook: str) -> list[_File]:
+    """Read from the folders of a hand-in what they say: whose it is, when it came, which notebook is meant.
+
+    nbgrader's tree is <student>/<assignment>/<notebook>.ipynb with a timestamp.txt beside it. Where a file has the
+    notebook's bare name, the folder above is the student's (Moodle adds a number and a word to it). The same holds in
+    a zip.
+    """
+    times = {PurePosixPath(f.name).parent: _timestamp(f.data) for f in files if _is_timestamp(f)}
+    kept: dict[tuple, list[_File]] = {}
+    for file in files:
+        if _is_timestamp(file):
+            continue
+        path = PurePosixPath(file.name)
+        folders = [p for p in path.parts[:-1] if not p.lower().endswith(".zip")]
+        if len(folders) >= 2 and folders[-1] == assignment:
+            file.folder_student = folders[-2]
+        elif folders and folders[-1] not in ("submitted", assignment) and tidy_name(_stem(file.name)) == notebook:
+            file.folder_student = re.sub(r"_\d+_assignsubmission_\w*$", "", folders[-1])
+        file.time = times.get(path.parent) or file.time
+        key = (path.parent, file.folder_student) if file.folder_student else (path, None)
+        kept.setdefault(key, []).append(file)
+    for (_, student), group in kept.items():  # an assignment may have other notebooks beside this one
+        if student and len(group) > 1 and any(tidy_name(_stem(f.name)) == notebook for f in group):
+            group[:] = [f for f in group if tidy_name(_stem(f.name)) == notebook]
+    return [file for group in kept.values() for file in group]
+
+
+def _is_timestamp(file: _File) -> bool:
+    return PurePosixPath(file.name).name == "timestamp.txt"
 
 
 def _open(path: Path, shown: str) -> _File:
@@ -182,7 +201,7 @@ def _from_zip(path: Path, unplaced: list, before: str = "", depth: int = 0) -> I
             ):
                 unplaced.append(Unplaced(place, "its name points outside the archive, or it is a link"))
                 continue
-            if not name.lower().endswith((*ENDINGS, ".zip")):
+            if not name.lower().endswith((*ENDINGS, ".zip")) and PurePosixPath(name).name != "timestamp.txt":
                 unplaced.append(Unplaced(place, "not a notebook: a file that ends in .ipynb was awaited"))
                 continue
             try:
@@ -211,11 +230,8 @@ def _from_zip(path: Path, unplaced: list, before: str = "", depth: int = 0) -> I
             yield _File(place, data, time, problem=problem)
 
 
-def _timestamp(path: Path) -> datetime | None:
-    try:
-        text = path.read_text("utf-8", "replace")[:100].strip()
-    except OSError:
-        return None
+def _timestamp(data: bytes) -> datetime | None:
+    text = data[:100].decode("utf-8", "replace").strip()
     for form in (
         None,
         "%Y-%m-%d %H:%M:%S.%f %Z",
@@ -229,7 +245,8 @@ def _timestamp(path: Path) -> datetime | None:
             continue
         if form is not None and "%Z" in form and not text.endswith(("UTC", "GMT")):
             return None  # an abbreviation such as PST says nothing certain
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        with contextlib.suppress(OverflowError):  # the year 9999, west of Greenwich
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     return None
 
 
@@ -249,8 +266,23 @@ def _read(file: _File, assignment: str, notebook: str, course) -> Submission | U
     who = _who(file, made, assignment, notebook, course)
     if isinstance(who, Unplaced):
         return who
+    if not is_safe_id(who):
+        return Unplaced(file.name, f"{_printable(who)!r:.60} cannot be a student's id: rename the file or its folder")
     made.student = who
     return made
+
+
+def is_safe_id(text: str) -> bool:
+    """Whether `text` may name a student, and so a folder: visible, short, no way out of where it is put."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= 120 and text.isprintable() and not text.startswith(".") and not set(text) & set("/\\\0")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode())[:300]
 
 
 def parse_notebook(data: bytes) -> tuple[list[Cell], list[str]]:
@@ -323,9 +355,16 @@ def _who(file: _File, made: Submission, assignment: str, notebook: str, course) 
     if file.folder_student:
         if PurePosixPath(file.name).stem.lower() != notebook.lower():
             made.flag("misnamed")
-        return file.folder_student
+        return re.sub(r"\s+", "_", file.folder_student.strip())
     stem = _stem(file.name)
+    lms = re.match(r"(?P<who>.+?)_\d+_assignsubmission_file_+(?P<rest>.*)$", stem) or re.match(
+        r"(?P<who>[a-z]+)(_LATE)?_\d{3,}_\d{3,}_(?P<rest>.+)$", stem
+    )  # Moodle, Canvas
+    if lms:
+        stem = lms["rest"]
     clean = tidy_name(stem)
+    if lms and (course is None or policy.parse_file_name(course, clean + ".ipynb") is None):
+        return re.sub(r"[\s_]+", "_", lms["who"].strip())
     if course is not None:
         exact = policy.parse_file_name(course, stem + ".ipynb") if clean == stem else None
         parsed = exact or policy.parse_file_name(course, clean + ".ipynb")
@@ -374,8 +413,8 @@ def tidy_name(stem: str) -> str:
 def name_in_cells(cells: list[Cell]) -> str | None:
     """What the student wrote into the name cell: NAME = "Ada Lovelace"."""
     for cell in cells[:12]:
-        if cell.code and re.search(r"^NAME\s*=", cell.source, re.MULTILINE):
-            with contextlib.suppress(SyntaxError, ValueError):
+        if cell.code and len(cell.source) < 10_000 and re.search(r"^NAME\s*=", cell.source, re.MULTILINE):
+            with contextlib.suppress(Exception, RecursionError, MemoryError):
                 for node in ast.parse(cell.source).body:
                     if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NAME":
                         value = ast.literal_eval(node.value)

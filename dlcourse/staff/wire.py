@@ -16,12 +16,17 @@ Imports the standard library only; NumPy and torch are used where the process ha
 
 import base64
 import builtins
+import collections
 import contextlib
+import datetime
+import decimal
+import fractions
 import importlib
 import inspect
 import json
 import math
 import operator
+import random
 import socket
 import struct
 import sys
@@ -235,7 +240,16 @@ class Encoder:
         home = self.peer.home_of(value)
         if home is not None:
             return {"mine": home}
+        if not self.peer.is_judge and kind.__name__ in self.peer.classes:  # the assignment asks for this class
+            return self.peer.export(value)
         torch, numpy = _torch(), _numpy()
+        if kind in VALUE_TYPES:
+            return {"x": kind.__name__, "v": self.encode(VALUE_TYPES[kind](value), depth + 1)}
+        state = _generator_state(value)
+        if state is not None:
+            return self.remember(value) or {"gen": type(value).__name__, "v": self.encode(state, depth + 1)}
+        if kind.__module__ == "torch.return_types":
+            return {"rt": kind.__name__, "v": [self.encode(x, depth + 1) for x in tuple(value)]}
         if numpy is not None:
             if isinstance(value, numpy.generic):
                 if value.dtype.kind in "biufcSU":
@@ -413,13 +427,22 @@ class Decoder:
         if "dv" in node:
             return torch.device(str(node["dv"])[:16])
         if "nt" in node:
-            import collections
-
             fields = [str(k) for k in node["k"]]
             if not all(f.isidentifier() and not f.startswith("_") for f in fields):
                 raise WireError("a named tuple with odd names")
             name = str(node["nt"]) if str(node["nt"]).isidentifier() else "Tuple"
             return collections.namedtuple(name, fields)(*many(node["v"]))
+        if "x" in node:
+            return _value_of(str(node["x"]), self.decode(node["v"], depth + 1))
+        if "gen" in node:
+            at = len(self.mutables)
+            self.mutables.append(None)
+            self.mutables[at] = _generator_of(str(node["gen"]), self.decode(node["v"], depth + 1))
+            return self.mutables[at]
+        if "rt" in node:
+            made = getattr(torch.return_types, str(node["rt"]), None)
+            parts = many(node["v"])
+            return made(parts) if isinstance(made, type) and issubclass(made, tuple) else tuple(parts)
         if "lib" in node and "h" not in node:
             path = str(node["lib"])
             if self.peer.is_judge and not _is_trusted_path(path):
@@ -459,6 +482,84 @@ class Decoder:
         return made
 
 
+def _value_of(name: str, parts):
+    """One of VALUE_TYPES from its plain parts."""
+    if name == "Fraction":
+        return fractions.Fraction(*(operator.index(x) for x in parts))
+    if name == "Decimal":
+        return decimal.Decimal(str(parts)[:MAX_DIGITS])
+    if name in ("datetime", "date", "time"):
+        return getattr(datetime, name).fromisoformat(str(parts)[:64])
+    if name == "timedelta":
+        return datetime.timedelta(*(operator.index(x) for x in parts))
+    if name == "deque":
+        return collections.deque(*parts)
+    raise WireError("a value of no known kind")
+
+
+VALUE_TYPES = {  # library values that cross as what they are: type -> its plain parts
+    fractions.Fraction: lambda x: [x.numerator, x.denominator],
+    decimal.Decimal: str,
+    datetime.datetime: datetime.datetime.isoformat,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+    datetime.timedelta: lambda x: [x.days, x.seconds, x.microseconds],
+    collections.deque: lambda x: [list(x), x.maxlen],
+}
+
+
+def _generator_state(value):
+    """The state of a random generator that both sides can have; None for anything else."""
+    torch, numpy = _torch(), _numpy()
+    if torch is not None and type(value) is torch.Generator:
+        return value.get_state()
+    if numpy is not None and type(value) is numpy.random.Generator:
+        return value.bit_generator.state
+    if numpy is not None and type(value) is numpy.random.RandomState:
+        return list(value.get_state())
+    return value.getstate() if type(value) is random.Random else None
+
+
+def _generator_of(name: str, state):
+    if name == "Random":
+        made = random.Random()
+        made.setstate(state)
+        return made
+    if name == "RandomState":
+        import numpy
+
+        made = numpy.random.RandomState()
+        made.set_state(tuple(state))
+        return made
+    if name == "Generator" and isinstance(state, dict):
+        import numpy
+
+        kind = state.get("bit_generator")
+        if kind not in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
+            raise WireError("a random generator of no known kind")
+        bits = getattr(numpy.random, kind)()
+        bits.state = state
+        return numpy.random.Generator(bits)
+    if name == "Generator":
+        import torch
+
+        return torch.Generator().set_state(state)
+    raise WireError("a random generator of no known kind")
+
+
+def _set_generator(old, new) -> None:
+    torch, numpy = _torch(), _numpy()
+    if torch is not None and type(old) is torch.Generator:
+        old.set_state(new.get_state())
+    elif numpy is not None and type(old) is numpy.random.Generator:
+        if old.bit_generator.state["bit_generator"] == new.bit_generator.state["bit_generator"]:
+            old.bit_generator.state = new.bit_generator.state
+    elif type(old) is random.Random:
+        old.setstate(new.getstate())
+    else:
+        old.set_state(new.get_state())
+
+
 def merge(old, new):
     """Make the mutable `old` hold what `new` holds, in place and at every depth; returns what stands for it now."""
     torch, numpy = _torch(), _numpy()
@@ -486,6 +587,9 @@ def merge(old, new):
         return old
     if type(old) is tuple and type(new) is tuple and len(old) == len(new):
         return tuple(merge(o, n) for o, n in zip(old, new, strict=True))
+    if type(old) is type(new) and _generator_state(old) is not None:
+        _set_generator(old, new)
+        return old
     if type(old) in (set, bytearray) and type(new) is type(old):
         old.clear()
         (old.update if type(old) is set else old.extend)(new)
@@ -518,6 +622,9 @@ class Peer:
         self.shared_keys: dict[int, str] = {}
         self.graphs: dict[int, tuple[list, list]] = {}
         self.n_graphs = self.n_shared = 0
+        self.mirrored: list[
+            tuple
+        ] = []  # (table of a mirrored module, name in it, the shared tensor that belongs there)
         self.classes: set[str] = set()  # the judge sets this: classes that the assignment asks the student to write
         self.names = None  # the box sets this: (item, name) -> value
 
@@ -550,7 +657,7 @@ class Peer:
             merge(originals[0], args)
             merge(originals[1], kwargs)
         if "error" in message:
-            raise self.exception(message["error"])
+            raise self.exception(message["error"], is_next=originals[0][1:2] == ["__next__"])
         for value in encoder.keep:  # so that a result that *is* an argument comes back as that argument
             decoder.mutables.append(value)
         flagged = message.get("graph")
@@ -574,9 +681,9 @@ class Peer:
             )
         decoder.graph = dict(enumerate(tied))
 
-    def exception(self, error) -> Exception:
+    def exception(self, error, is_next: bool = False) -> Exception:
         names, text = [str(n)[:100] for n in error["names"]][:20], str(error["text"])[:2000]
-        if names[:1] == ["StopIteration"]:
+        if is_next and names[:1] == ["StopIteration"]:  # anywhere else it would end a loop of the test unseen
             return StopIteration()
         kind = _builtin_exception(names)
         try:
@@ -694,9 +801,17 @@ class Peer:
             raise AttributeError("not an attribute that a test shows")
 
     def do_setattr(self, number, name, value):
-        if self.is_judge or name.startswith("__"):
+        obj = self.own(number)
+        if not isinstance(name, str) or name.startswith("__"):
             raise AttributeError(f"cannot set {name}")
-        setattr(self.own(number), name, value)
+        if (
+            self.is_judge
+        ):  # the fields of plain objects that the test made, such as a list's node: nothing that is called
+            fields = getattr(obj, "__dict__", {})
+            ours = isinstance(obj, (type, types.ModuleType, types.FunctionType)) or _is_library(type(obj))
+            if ours or name.startswith("_") or name not in fields or callable(fields[name]) or callable(value):
+                raise AttributeError(f"cannot set {name}")
+        setattr(obj, name, value)
 
     def do_method(self, number, name, args, kwargs):
         return self.do_getattr(number, name)(*args, **kwargs)
@@ -772,9 +887,10 @@ class Peer:
             node |= {"k": "object", "has": has, "ops": ops, "lib": self.lineage(type(value))}
         return node
 
-    @staticmethod
-    def lineage(kind) -> list[str]:
+    def lineage(self, kind) -> list[str]:
         found = [p for k in kind.__mro__[1:] if (p := _library_path(k))]
+        if self.is_judge and not _is_library(kind):  # the student's process has the instructor's classes too
+            found = [f"{kind.__module__}.{kind.__qualname__}", *found]
         return [p for p in found if not p.startswith("builtins.")][:20]
 
     def describe_module(self, module, torch) -> dict:
@@ -871,6 +987,7 @@ class Peer:
         """What this side changed in shared tensors since the last message: [key, data, grad or False, needs grad]."""
         found = []
         torch = _torch()
+        self.take_rebound()
         for key, entry in self.shared.items():
             tensor, data, grad, needs = entry
             now = tensor.detach()
@@ -893,6 +1010,14 @@ class Peer:
                 bool(tensor.requires_grad),
             ])  # fmt: skip
         return found
+
+    def take_rebound(self) -> None:
+        """`layer.weight = nn.Parameter(...)` on a mirrored module puts in a new tensor: the old one takes its data."""
+        for table, name, twin in self.mirrored:
+            now = table.get(name)
+            if now is not None and now is not twin:
+                twin.data = now.detach().clone()
+                table[name] = twin
 
     def apply_changes(self, changes, decoder) -> None:
         if not changes:
@@ -927,6 +1052,10 @@ def _text(err) -> str:
         return str(err)
     except Exception:
         return "(an exception whose text cannot be made)"
+
+
+def _is_library(kind) -> bool:
+    return kind.__module__.partition(".")[0] in {*sys.stdlib_module_names, "torch", "numpy", "builtins"} - {"__main__"}
 
 
 def _has_public_names(kind, base) -> bool:
@@ -1118,7 +1247,8 @@ def _special(name):
                 return NotImplemented
             raise WireError(f"an object of the class {type(self).__name__} where a plain value was awaited")
         found = peer.request("special", self._number, name, list(args))
-        if (peer.is_judge and is_binary and outside) or vars(self).get("_tainted"):
+        judged = is_binary and not outside and plain_name in COMPARISONS  # two objects of the student's own
+        if (peer.is_judge and is_binary and outside) or (vars(self).get("_tainted") and not judged):
             if peer.home_of(found) is None:
                 raise WireError(f"an object of the class {type(self).__name__} where a plain number was awaited")
             if isinstance(found, RemoteObject):
@@ -1190,6 +1320,8 @@ def _module_proxy(peer, number, name, node, decoder):
         made._modules[str(k)] = peer.proxy(child, decoder)
     for k, p in (node.get("params") or {}).items():
         made._parameters[str(k)] = peer.adopt(p, parameter=True)
+        if known is None:
+            peer.mirrored.append((made._parameters, str(k), made._parameters[str(k)]))
     for k, b in (node.get("buffers") or {}).items():
         made._buffers[str(k)] = peer.adopt(b, parameter=False)
     object.__setattr__(made, "training", bool(node.get("training", True)))

@@ -38,18 +38,25 @@ TOKEN = "loopback"
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 SIZE = {"width": 1280, "height": 1600}  # CSS pixels
 
-# What the page shows: one entry for each code cell, and the state of the kernel
-READ = """panel => ({
-  idle: panel.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status === 'idle',
-  cells: [...panel.querySelectorAll('.jp-CodeCell')].map(cell => ({
-    prompt: cell.querySelector('.jp-InputArea-prompt').textContent,
-    text: cell.querySelector('.jp-Cell-outputArea').textContent,
-    errors: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]').length,
-    stderr: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]').length,
-    figures: [...cell.querySelectorAll('.jp-Cell-outputArea img')].filter(i => i.naturalWidth > 99).length,
-    sliders: [...cell.querySelectorAll('.widget-slider')].filter(s => s.offsetWidth > 99).length,
-  })),
-})"""
+# What the page shows of each code cell, and whether the kernel rests. A figure of one colour only counts as none.
+READ = """panel => {
+  const shows = image => {
+    const canvas = new OffscreenCanvas(64, 64).getContext('2d');
+    canvas.drawImage(image, 0, 0, 64, 64);
+    const pixels = new Uint32Array(canvas.getImageData(0, 0, 64, 64).data.buffer);
+    return pixels.some(pixel => pixel !== pixels[0]);
+  };
+  return {
+    idle: document.querySelector('#jp-main-statusbar').textContent.includes('| Idle'),
+    cells: [...panel.querySelectorAll('.jp-CodeCell')].map(cell => ({
+      prompt: cell.querySelector('.jp-InputArea-prompt').textContent,
+      text: cell.querySelector('.jp-Cell-outputArea').textContent,
+      red: cell.querySelectorAll('[data-mime-type$="jupyter.stderr"], [data-mime-type$="jupyter.error"]').length,
+      figures: [...cell.querySelectorAll('.jp-Cell-outputArea img')].filter(i => i.naturalWidth > 99 && shows(i)).length,
+      sliders: [...cell.querySelectorAll('.widget-slider')].filter(s => s.offsetWidth > 99).length,
+    })),
+  };
+}"""
 
 
 def find_browser() -> str | None:
@@ -121,7 +128,9 @@ class Notebook:
         page.locator(".jp-Dialog input").fill(path.name)
         page.keyboard.press("Enter")
         bar = page.locator("#jp-main-statusbar")
-        self.wait(60, "no kernel", lambda: f"{bar.inner_text()} ".count("| Idle") and path.name in bar.inner_text())
+        self.wait(60, "no kernel", lambda: "| Idle" in (text := bar.inner_text()) and path.name in text)
+        if page.locator("#jp-left-stack").is_visible():
+            page.keyboard.press("Control+b")  # no file browser: the notebook gets the width
 
     def menu(self, menu: str, item: str):
         """Choose `item` in the menu `menu`."""
@@ -140,9 +149,13 @@ class Notebook:
     def run_all(self, seconds: float = 180) -> list[dict]:
         """Run > Run All Cells; what the page shows of each code cell when all has come to rest."""
         self.menu("Run", "Run All Cells")
+        return self.rest(seconds)
+
+    def rest(self, seconds: float = 180) -> list[dict]:
+        """What the page shows of each code cell, once all have run and nothing changes any more."""
         seen = [None, None]
 
-        def at_rest():  # twice the same, for a slider draws once more when all cells have run
+        def at_rest():
             seen[:] = seen[1], self.page.locator(PANEL).evaluate(READ)
             prompts = [cell["prompt"] for cell in seen[1]["cells"]]
             ran = prompts[0] != "[ ]:" and "[*]:" not in prompts
@@ -153,14 +166,11 @@ class Notebook:
     def turn(self, number: int):
         """Move the first slider of code cell `number` by one step, and wait until its figure changes."""
         cell = self.page.locator(f"{PANEL} .jp-CodeCell").nth(number)
-        pictures = "all => all.map(i => i.src)"
-        before = cell.locator("img").evaluate_all(pictures)
+        images = "all => all.map(i => i.src)"
+        before = cell.locator("img").evaluate_all(images)
         cell.locator(".widget-slider .noUi-handle").first.press("ArrowRight")
-        self.wait(
-            20,
-            f"the slider of code cell {number + 1} changes nothing",
-            lambda: len(now := cell.locator("img").evaluate_all(pictures)) == len(before) and now != before,
-        )
+        say = f"the slider of code cell {number + 1} changes nothing"
+        self.wait(20, say, lambda: cell.locator("img").evaluate_all(images) not in (before, []))
 
     def save(self) -> dict:
         """File > Save Notebook; the saved file."""

@@ -81,7 +81,7 @@ CASES = {
     "endless_function": (hand_in(double="def double(items):\n    while True: pass"), lose("double_test", "partial"), {"timeout"}, "did not end"),
     "exits_the_process": (hand_in(squares=SQUARES + "\nimport os\nos._exit(0)"), lose("squares_visible", "squares_hidden"), {"crashed"}, None),
     "sys_exit": (hand_in(squares=SQUARES + "\nimport sys\nsys.exit()"), FULL, set(), None),
-    "function_exits": (hand_in(double=ALL_OUT + "os._exit(1)"), lose("double_test", "partial"), {"crashed"}, "exited with status 1"),
+    "function_exits": (hand_in(double=ALL_OUT + "os._exit(1)"), lose("double_test", "partial"), {"crashed"}, "process ended"),
     "segfault": (hand_in(double="import ctypes\ndef double(items):\n    ctypes.string_at(0)"), lose("double_test", "partial"), {"crashed"}, "signal 11"),
     "recursion": (hand_in(double="def double(items):\n    return double(items)"), lose("double_test", "partial"), set(), "RecursionError"),
     "memory_hog": (hand_in(double="def double(items):\n    return [bytearray(10**8) for _ in range(99)]"), lose("double_test", "partial"), set(), "MemoryError"),
@@ -104,6 +104,18 @@ CASES = {
                                     "source": "from google.colab import drive\ndrive.mount('/content')\n!pip install torchmetrics"}, *c]),
              metadata={"colab": {}}), FULL, {"from Colab"}, None),
     "other_kernel": (dict(hand_in(), metadata={"kernelspec": {"name": "my-env-37", "display_name": "x"}}), FULL, set(), None),
+    "odd_unicode_in_errors": (hand_in(double="def double(items):\n    raise ValueError('\\ud800 \\x1b[31m \\u202e')"), lose("double_test", "partial"), set(), None),
+    "unreadable_for_the_planner": (with_tests(lambda c: [*c, {"cell_type": "code", "metadata": {}, "outputs": [], "source": "x = " + "1 + " * 3000 + "1"},
+                                                         {"cell_type": "code", "metadata": {}, "outputs": [], "source": "x = " + "-" * 20000 + "1"}]), FULL, ANY, None),
+    "stop_iteration": (hand_in(double="def double(items):\n    raise StopIteration"), lose("double_test", "partial"), set(), None),
+    "fills_dev_and_memfd": (
+        hand_in(double="import os\ndef double(items):\n    try:\n        open('/dev/seen', 'w')\n        os.memfd_create('x')\n    except OSError:\n        return [2 * x for x in items]"),
+        FULL, set(), None),
+    "spoils_the_sandbox_for_the_next": (
+        hand_in(double="import os\nos.chmod('/dev/shm', 0o555)\nos.chmod('/tmp', 0o500)\nopen('/home/student/left', 'w').write('x')\n" + DOUBLE), FULL, set(), None),
+    "expects_a_clean_sandbox": (
+        hand_in(double="import os, multiprocessing\nmultiprocessing.Lock()\nassert 'left' not in os.listdir('/home/student')\n" + DOUBLE), FULL, set(), None),
+    "kills_all_it_can": (hand_in(squares="import os\ndef squares(n):\n    os.kill(-1, 9)"), lose("squares_visible", "squares_hidden"), ANY, None),
     "damaged": (damaged(), None, set(), "stops in the middle"),
     # attacks: none of the work is done, none of the points are earned
     "replaced_assert_helpers": (
@@ -256,12 +268,58 @@ def test_a_test_that_cannot_be_split_is_run_weakly_and_said(tmp_path):
     put(tmp_path / "in", "replaces", cheat)
     outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
     records = {r["student"]: r for r in outcome.records}
-    assert "looks is weak" in outcome.notes[0]
+    assert "1 test is weak: looks" in outcome.notes[0]
     assert records["right"]["cells"]["looks"]["score"] == 1
     assert records["right"]["cells"]["looks"]["weak"]
     assert records["replaces"]["cells"]["looks"]["score"] == 0
     assert "test replaced" in records["replaces"]["flags"]
     assert records["replaces"]["cells"]["works"]["score"] == 1, records["replaces"]
+
+
+def test_honest_values_of_the_library_cross_and_an_odd_object_is_shown_to_a_person(tmp_path):
+    cells = [
+        ("f", "solution", "def f(n):\n    return n / 2"),
+        ("t", 1, "assert abs(f(3) - 1.5) < 1e-9\nassert f(4) == 2"),
+    ]
+    source = make_source(tmp_path, cells)
+    ways = {
+        "fraction": "from fractions import Fraction\ndef f(n):\n    return Fraction(n, 2)",
+        "decimal": "def f(n):\n    return n * 0.5",
+        "own_class": "class Number(float):\n    def half(self): return self\nclass Odd:\n    def __init__(s, v): s.v = v\n"
+                     "    def __sub__(s, o): return s.v - o\n    def __eq__(s, o): return s.v == o\ndef f(n):\n    return Odd(n / 2)",
+    }  # fmt: skip
+    for name, text in ways.items():
+        book = json.loads(json.dumps(source_notebook(cells)))
+        book["cells"][0]["source"] = text
+        put(tmp_path / "in", name, book)
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    records = {r["student"]: r for r in outcome.records}
+    assert [records[n]["score"] for n in ways] == [1, 1, 0]
+    assert records["own_class"]["flags"] == ["needs a look"]
+    assert "asked to look" in records["own_class"]["cells"]["t"]["message"]
+
+
+def test_an_old_notebook_format_and_a_cell_of_the_students_own_make_all_pages(tmp_path):
+    source = make_source(tmp_path)
+    old = json.loads(source.read_text())
+    old["nbformat_minor"] = 0
+    for cell in old["cells"]:
+        del cell["id"]
+    source.write_text(json.dumps(old))
+    book = with_tests(lambda c: [*c, {"cell_type": "code", "metadata": {}, "outputs": [], "source": "1 + 1"}])
+    put(tmp_path / "in", "a", book)
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    assert outcome.records[0]["score"] == 7
+    assert (tmp_path / "course/feedback/a/ps1/ps1.html").is_file()
+    assert (tmp_path / "course/autograded/a/ps1/ps1.ipynb").is_file()
+
+
+def test_a_test_that_replaces_a_library_function_is_weak_from_the_start():
+    from dlcourse.staff.plan import patches_library
+
+    assert patches_library("from unittest import mock\nwith mock.patch.object(np.linalg, 'inv'):\n    solve(1)")
+    assert patches_library("import math\nmath.sqrt = None")
+    assert not patches_library("model.weight.data = x\nresult.shape = (2, 3)")
 
 
 def test_a_test_that_its_own_solution_fails_is_the_authors_mistake_and_is_named(tmp_path):
@@ -274,11 +332,12 @@ def test_a_test_that_its_own_solution_fails_is_the_authors_mistake_and_is_named(
     source = make_source(tmp_path, cells)
     put(tmp_path / "in", "a", json.loads(json.dumps(source_notebook(cells))))
     outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
-    assert [n.split()[0] for n in outcome.notes] == ["wrong", "value", "nan"]
+    assert sorted(n.split()[0] for n in outcome.notes) == ["nan", "value", "wrong"]
     cells = outcome.records[0]["cells"]
-    assert cells["value"]["status"] == cells["nan"]["status"] == "author error"
+    assert {c["status"] for c in cells.values()} == {"author error"}
     assert outcome.records[0]["score"] == 0
-    assert "ends in 7" in cells["value"]["message"]
+    assert "ends in 7" in next(n for n in outcome.notes if n.startswith("value"))
+    assert "not your fault" in cells["value"]["message"]
 
 
 def test_wrong_use_is_one_clear_line(tmp_path):

@@ -631,7 +631,7 @@ def test_the_report_counts_and_lists_everybody():
     unplaced = [SimpleNamespace(file="photo.jpg", reason="not a notebook")]
     html = pages.report_page(outcome(records, unplaced=unplaced, notes=["step is weak: look"]))
     found, text = audited(html), said(html)
-    assert "6 graded 1 need marking 1 could not run 1 not placed" in text
+    assert "7 graded by tests 1 with answers to mark 1 could not run 1 not placed" in text
     assert "3 points · due 5 March 2027, 23:59 (Europe/Berlin)" in text
     assert "photo.jpg Not a notebook." in text
     assert "step is weak: look" in text

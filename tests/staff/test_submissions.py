@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dlcourse.staff import StaffError, policy
-from dlcourse.staff.submissions import collect, name_in_cells, parse_notebook, tidy_name
+from dlcourse.staff.submissions import collect, is_safe_id, name_in_cells, parse_notebook, tidy_name
 from tests.staff.small_class import hand_in, put
 
 COURSE = policy.parse(
@@ -83,6 +83,42 @@ def test_nbgraders_tree_gives_student_and_time(tmp_path):
     (submission,), _ = collect(tmp_path, "ps1", COURSE)
     assert submission.student == "ada"
     assert submission.submitted == datetime(2027, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
+
+
+def test_a_zip_of_a_tree_moodles_folders_and_canvas_names_say_whose_it_is(tmp_path):
+    text = json.dumps(hand_in())
+    with zipfile.ZipFile(tmp_path / "tree.zip", "w") as archive:
+        for student in ("ann", "bob"):
+            archive.writestr(f"submitted/{student}/ps1/ps1.ipynb", text)
+            archive.writestr(f"submitted/{student}/ps1/other.ipynb", text)
+        archive.writestr("submitted/ann/ps1/timestamp.txt", "2027-01-02 03:04:05 UTC")
+    found, unplaced = collect(tmp_path / "tree.zip", "ps1", COURSE)
+    assert [s.student for s in found] == ["ann", "bob"]
+    assert found[0].submitted == datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert not unplaced
+    put(tmp_path / "moodle" / "Ann Lee_123_assignsubmission_file_", "ps1", hand_in())
+    put(tmp_path / "moodle", "Bob Ray_124_assignsubmission_file_ps1", hand_in())
+    put(tmp_path / "moodle", "coxcy_LATE_12345_67890_ps1-1", hand_in())
+    put(tmp_path / "moodle" / "dee", "ps1", hand_in())
+    assert set(who(tmp_path / "moodle", None)[0]) == {"Ann_Lee", "Bob_Ray", "coxcy", "dee"}
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "", "x" * 200, "\ud800", "a\nb", ".hidden"])
+def test_an_id_that_could_leave_its_folder_is_none(name):
+    assert not is_safe_id(name)
+
+
+def test_odd_times_and_file_names_stop_nobody(tmp_path):
+    put(tmp_path / "submitted" / "ada" / "ps1", "ps1", hand_in())
+    (tmp_path / "submitted" / "ada" / "ps1" / "timestamp.txt").write_text("9999-12-31 23:59:59.999999 -1400")
+    odd = os.fsencode(tmp_path) + b"/caf\xe9_ps1.ipynb"
+    with open(odd, "w") as file:
+        json.dump(hand_in(), file)
+    put(tmp_path, "..", hand_in())
+    found, unplaced = collect(tmp_path, "ps1")
+    assert [s.student for s in found] == ["ada"]
+    assert len(unplaced) == 2
+    assert all(u.file.isprintable() for u in unplaced)
 
 
 def test_of_two_files_the_newer_counts_and_the_older_is_named(tmp_path):
