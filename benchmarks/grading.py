@@ -49,7 +49,9 @@ def main(n: int) -> None:
         theirs = time.perf_counter() - began
     cores = os.cpu_count()
     print(f"{n} submissions of {ID}, {cores} cores, Python {platform.python_version()}; all scores {scores}")
-    print(f"dlcourse grade      {ours:7.1f} s  {n / ours * 3600:7.0f} an hour  (with the instructor's own solution first)")
+    print(
+        f"dlcourse grade      {ours:7.1f} s  {n / ours * 3600:7.0f} an hour  (with the instructor's own solution first)"
+    )
     print(f"nbgrader autograde  {theirs:7.1f} s  {n / theirs * 3600:7.0f} an hour")
     print(f"ratio {theirs / ours:.2f}; beside {cores} loss-free nbgraders at once {theirs / cores / ours:.2f}")
 

@@ -1,8 +1,10 @@
 """What test cells call, and what keeps your predictions: a failed check says what to look at next."""
 
+import linecache
 import math
 import numbers
 import time
+import traceback
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +20,12 @@ class Wrong(AssertionError):
     def __init__(self, for_student: str):
         super().__init__(for_student)
         self.for_student = for_student
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        """The line of the notebook that failed and the message, without the lines of this file."""
+        cells = [(f, n) for f, n in traceback.walk_tb(self.__traceback__) if f.f_globals.get("__name__") == "__main__"]
+        lines = [(n, linecache.getline(frame.f_code.co_filename, n).strip()) for frame, n in cells]
+        return [f"line {n}: {line}" for n, line in lines if line] + [f"{type(self).__name__}: {self}"]
 
 
 def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6) -> bool:
@@ -131,24 +139,28 @@ def passed(name: str) -> bool:
     return True
 
 
-def receipt(*exercises: str) -> None:
+def receipt(*exercises: str, name: str | None = None) -> None:
     """Print the card at the end of a lab: exercises done, predictions beside outcomes, time used.
 
     exercises  the names of all exercises, to show which are open; none: only those done
+    name       yours, as in the name cell: the card says so where it is still empty
     """
     names = list(exercises) or list(_passed)
-    done = [name for name in names if name in _passed]
+    done = [one for one in names if one in _passed]
     lines = [f"Receipt: {runtime.session.assignment or 'no assignment started'}", ""]
-    lines += [f"  {'✓' if name in _passed else '–'} {name}" for name in names]
+    lines += [f"  {'✓' if one in _passed else '–'} {one}" for one in names]
     lines += ["", f"  {len(done)} of {len(names)} exercises done"] if names else ["  no exercise done yet"]
-    for name, (question, guess) in _predictions.items():
+    for key, (question, guess) in _predictions.items():
         said = "no guess" if guess is None else f"{guess:g}"
-        came = f"{_outcomes[name]:.4g}" if name in _outcomes else "not seen yet"
+        came = f"{_outcomes[key]:.4g}" if key in _outcomes else "not seen yet"
         lines.append(f"  {question} You: {said}. Outcome: {came}.")
     if runtime.session.assignment:
         cpu = time.process_time() - runtime.session.cpu_started
         minutes = (time.monotonic() - runtime.session.clock_started) / 60
-        lines.append(f"  {cpu:.0f} processor seconds, {minutes:.0f} minutes since the first cell")
+        used = f"{_count(cpu, 'processor second')}, {_count(minutes, 'minute')}"
+        lines.append(f"  {used} since the first cell")
+    if name is not None:
+        lines.append(f"  {name.strip()}" if name.strip() else "  No name yet: write yours in the cell `NAME = ...`.")
     width = max(len(line) for line in lines) + 2
     print("\n".join(["-" * width, *lines, "-" * width]))
 
@@ -223,6 +235,10 @@ def _number(value) -> float:
     if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float16, torch.bfloat16):
         raise Wrong(f"float64 went in, {value.dtype} came out: rounding hides the small step. Keep the dtype.")
     return float(value.detach() if isinstance(value, Tensor) else value)
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:.0f} {what}{'' if round(number) == 1 else 's'}"
 
 
 def _is_number(value) -> bool:

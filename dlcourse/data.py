@@ -23,6 +23,7 @@ class Split:
 
     inputs: Tensor
     labels: Tensor
+    role: str = ""  # "train" or "test"; only what is called "train" may be augmented (transforms.Augment)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -69,8 +70,8 @@ def _digits() -> DataSet:
     inputs, labels = torch.from_numpy(pixels).view(-1, 1, 8, 8), torch.from_numpy(table[:, 64])
     return DataSet(
         name="digits",
-        train=Split(inputs[train], labels[train]),
-        test=Split(inputs[test], labels[test]),
+        train=Split(inputs[train], labels[train], "train"),
+        test=Split(inputs[test], labels[test], "test"),
         classes=tuple("0123456789"),
         source="Alpaydin and Kaynak 1998, UCI repository, doi 10.24432/C50P49; the copy in scikit-learn",
         licence="CC BY 4.0",

@@ -187,3 +187,28 @@ def test_the_receipt_shows_what_is_open(capsys):
 def test_a_receipt_of_nothing_is_no_error(capsys):
     checks.receipt()
     assert "no exercise done yet" in capsys.readouterr().out
+
+
+def test_the_receipt_names_you_or_asks_for_your_name(capsys):
+    checks.receipt(name=" ")
+    assert "No name yet" in capsys.readouterr().out
+    checks.receipt(name="Ada Lovelace")
+    out = capsys.readouterr().out
+    assert "Ada Lovelace" in out
+    assert "No name yet" not in out
+
+
+def test_one_second_is_no_plural(capsys, monkeypatch):
+    monkeypatch.setattr(checks.runtime, "session", checks.runtime.Session("lab", 0.0, 0.0))
+    monkeypatch.setattr(checks.time, "process_time", lambda: 1.2)
+    monkeypatch.setattr(checks.time, "monotonic", lambda: 120.0)
+    checks.receipt()
+    assert "1 processor second, 2 minutes since the first cell" in capsys.readouterr().out
+
+
+def test_in_a_notebook_a_wrong_answer_is_its_line_and_the_message(tmp_path):
+    cell = tmp_path / "cell.py"
+    cell.write_text("x = 1\nclose(x, 2.0)\n")
+    with pytest.raises(checks.Wrong) as raised:
+        exec(compile(cell.read_text(), str(cell), "exec"), {"__name__": "__main__", "close": checks.close})
+    assert raised.value._render_traceback_() == ["line 2: close(x, 2.0)", "Wrong: it should be 2; yours is 1."]

@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from dlcourse import data
+from dlcourse import data, transforms
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +79,14 @@ def test_loading_does_not_import_scikit_learn():
 
     code = "import sys; from dlcourse import data; data.load('digits'); assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_split_knows_what_it_is_for_and_the_test_split_is_not_augmented():
+    digits = data.load("digits")
+    assert (digits.train.role, digits.test.role) == ("train", "test")
+    augment, generator = transforms.Augment(crop=1), torch.Generator().manual_seed(0)
+    images, labels = augment(digits.train, torch.arange(4), generator)
+    assert images.shape == (4, 1, 8, 8)
+    assert torch.equal(labels, digits.train.labels[:4])
+    with pytest.raises(ValueError, match="test"):
+        augment(digits.test, None, generator)

@@ -1,3 +1,5 @@
+import base64
+import io
 import subprocess
 import sys
 
@@ -136,3 +138,26 @@ def test_in_a_kernel_a_figure_is_a_picture_with_words(monkeypatch):
     data, kw = sent[0]
     assert data["text/plain"] == "an empty figure"
     assert kw["metadata"]["image/png"]["alt"] == "an empty figure"
+
+
+def test_a_picture_has_white_above_what_was_printed():
+    data, _ = plotting._bundle(plt.figure(figsize=(2, 1), dpi=100), "")
+    plt.close("all")
+    picture = plt.imread(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.shape[:2] == (112, 200)
+
+
+def test_ticks_of_a_log_axis_are_plain_numbers(shown):
+    curves = {"a": [200.0, 20.0, 4.0]}
+    plotting.show_curves(curves, xlabel="step", ylabel="loss", log=True, log_x=True)
+    axis = shown[0][3].axes[0]
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+    major, minor = axis.yaxis.get_major_formatter(), axis.yaxis.get_minor_formatter()
+    assert [major(100, 0), minor(20, 0), minor(30, 0)] == ["100", "20", ""]
+
+
+def test_what_cannot_be_drawn_is_one_sentence_in_a_notebook():
+    with pytest.raises(ValueError, match="no images: is one None") as raised:
+        plotting.show_images([None, None])
+    assert raised.value._render_traceback_() == [f"ValueError: {raised.value}"]
+    assert raised.value.__suppress_context__
