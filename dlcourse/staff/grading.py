@@ -137,7 +137,8 @@ class Records:
             left.unlink(missing_ok=True)
 
     def path(self, submission: Submission, plan: Plan) -> Path:
-        key = hashlib.sha256(f"{submission.digest} {plan.digest} {self.environment}".encode()).hexdigest()[:16]
+        decides = f"{submission.digest} {plan.digest} {sorted(plan.broken)} {self.environment}"
+        key = hashlib.sha256(decides.encode()).hexdigest()[:16]
         name = re.sub(r"[^\w.-]", "_", submission.student)[:60]
         name += "" if name == submission.student else "." + hashlib.sha256(submission.student.encode()).hexdigest()[:6]
         return self.folder / f"{name}.{key}.json"
@@ -350,6 +351,8 @@ def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[st
     try:
         kept = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
+        kept = None
+    if kept is None or kept["broken"]:  # what failed may have failed for want of time: look again
         kept = _calibrate(plan, cells, model, limits, assets, trust)
         records.write(path, kept)
     plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))

@@ -1,8 +1,8 @@
 """A class through the whole path: real sandboxes, a real judge, a real gradebook. Every case states its exact points."""
 
 import json
-import os
 import shutil
+import tempfile
 
 import pytest
 
@@ -322,6 +322,19 @@ def test_a_test_that_replaces_a_library_function_is_weak_from_the_start():
     assert not patches_library("model.weight.data = x\nresult.shape = (2, 3)")
 
 
+def test_a_test_that_failed_its_solution_for_want_of_time_is_looked_at_again(tmp_path):
+    cells = [
+        ("f", "solution", "def f(x):\n    import time\n    time.sleep(2)\n    return x"),
+        ("t", 1, "assert f(2) == 2"),
+    ]
+    source = make_source(tmp_path, cells)
+    put(tmp_path / "in", "a", json.loads(json.dumps(source_notebook(cells))))
+    for seconds, score, notes in ((1, 0, 1), (8, 1, 0)):
+        outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=Limits(cell_seconds=seconds))
+        assert outcome.records[0]["score"] == score
+        assert len(outcome.notes) == notes
+
+
 def test_a_test_that_its_own_solution_fails_is_the_authors_mistake_and_is_named(tmp_path):
     cells = [
         ("f", "solution", "def f(x):\n    return x"),
@@ -366,9 +379,12 @@ def test_without_bubblewrap_it_refuses_unless_trusted(tmp_path, monkeypatch):
         if shutil.which(name):
             (bins / name).symlink_to(shutil.which(name))
     monkeypatch.setenv("PATH", str(bins))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     with pytest.raises(StaffError, match="apt install bubblewrap"):
         grading.grade(str(source), tmp_path / "in", tmp_path / "course")
     outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", trust=True, limits=LIMITS)
     assert outcome.records[0]["score"] == 7
     assert outcome.trusted
-    assert not [p for p in os.listdir("/tmp") if p.startswith("dlcourse-box-") and not os.listdir(f"/tmp/{p}")]
+    assert not list(scratch.iterdir())
