@@ -16,7 +16,7 @@
 
 # %% [markdown]
 # ## The rules, short
-# **Write** where a cell says `raise NotImplementedError()`, and in the answer cell of question 6. Ten lines are enough
+# **Write** where a cell says `raise NotImplementedError(...)`, and in the answer cell of question 6. Ten lines are enough
 # for each. Add cells wherever you like; leave the test cells as they are.
 #
 # **Use** arithmetic, `@`, indexing, `sum`, `max`, `exp`, `log`, `clone` and their kin. **Not** `torch.softmax`,
@@ -272,7 +272,7 @@ shapes = [tuple(g.shape) for g in backward(six, torch.ones(6, 4), thirds, labels
 assert shapes == [(5, 4), (4,), (4, 3), (3,)], f"6 pictures, 5 pixels, 4 units, 3 classes: your shapes are {shapes}"
 
 # %% test="backward_second_layer" points=1
-# Hidden: the gradients of w2 and b2, on batches of several sizes.
+# Tested when your work is graded: the gradients of w2 and b2, on batches of several sizes.
 ### BEGIN HIDDEN TESTS
 torch.manual_seed(4)
 for _b, _d, _h, _k in ((1, 3, 2, 4), (6, 5, 4, 3), (4, 4, 4, 4), (32, 64, 32, 10)):
@@ -289,7 +289,7 @@ for _b, _d, _h, _k in ((1, 3, 2, 4), (6, 5, 4, 3), (4, 4, 4, 4), (32, 64, 32, 10
 ### END HIDDEN TESTS
 
 # %% test="backward_first_layer" points=1
-# Hidden: the gradients of w1 and b1, on batches of several sizes.
+# Tested when your work is graded: the gradients of w1 and b1, on batches of several sizes.
 ### BEGIN HIDDEN TESTS
 torch.manual_seed(5)
 for _b, _d, _h, _k in ((1, 3, 2, 4), (6, 5, 4, 3), (4, 4, 4, 4), (32, 64, 32, 10)):
@@ -415,7 +415,7 @@ assert checks.close([float(value) for value in found], [4.5, 4.5, 4.5],
                     "the mean of 0, 1, ... 9 is 4.5 in any order, if each batch is weighed by its length")
 
 # %% test="train_hidden" points=1
-# Hidden: what each batch holds, and real training: other pictures, another seed, and labels that mean nothing.
+# Tested when your work is graded: what each batch holds, and real training: other pictures, another seed, and labels that mean nothing.
 ### BEGIN HIDDEN TESTS
 _x, _seen, _pick = torch.arange(37.0).view(37, 1), [], torch.randperm(len(train_x))[:1000]
 train(lambda x, labels: (_seen.append((x[:, 0], labels)), 0.0)[1], _x, 100 + torch.arange(37), 3, 8)

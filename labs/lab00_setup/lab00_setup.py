@@ -66,10 +66,11 @@ checks.outcome("derivative", slope)
 us = torch.linspace(0, 5, 51)
 _, axis = plt.subplots()
 axis.plot(us, us**2 * v, label="f(u, 2)")
-axis.plot([u - 1, u + 1], [u**2 * v - slope, u**2 * v + slope], label=f"a slope of {slope:.0f} at u = 3")
-axis.set(xlabel="u (no unit), v held at 2", ylabel="f (no unit)")
+axis.plot([u - 2, u + 2], [u**2 * v - 2 * slope, u**2 * v + 2 * slope], label=f"a slope of {slope:.0f} at u = 3")
+axis.plot(u, u**2 * v, "o", color="black")
+axis.set(xlabel="u, with v held at 2", ylabel="f(u, 2)")
 axis.legend()
-plotting.show("The parabola f over u with a straight line of slope 12 that touches it at u = 3")
+plotting.show(f"The parabola f over u with a straight line of slope {slope:.0f} that touches it at u = 3")
 
 # %% [markdown]
 # Hold $v$ still: the derivative of $u^2$ is $2u$, so $2 u v = 12$. The cell measured the same with two
@@ -143,7 +144,7 @@ checks.receipt("rescale")
 
 # %% [markdown]
 # ## Hand it in
-# 1. Choose *Kernel, Restart and run all* (Colab: *Runtime, Restart session and run all*). It finds what
+# 1. Choose *Kernel > Restart Kernel and Run All Cells* (Colab: *Runtime, Restart session and run all*). It finds what
 #    only worked by chance.
 # 2. Save, and download the notebook (*File, Download*).
 # 3. Name it `First_Last_lab00_setup.ipynb` with your own names: `Ada_Lovelace_lab00_setup.ipynb`.

@@ -177,7 +177,7 @@ def turn(m, b):
     predicted = m * x + b
     _, axis = plt.subplots()
     draw_lines(axis, {f"m = {m:.2f}, b = {b:.2f}": (m, b)})
-    axis.vlines(x, torch.minimum(predicted, y), torch.maximum(predicted, y), color=plotting.PINK, linewidth=1.2)
+    axis.vlines(x, torch.minimum(predicted, y), torch.maximum(predicted, y), color=plotting.PINK, linewidth=1.2, zorder=1)
     axis.set_title(f"MSE {F.mse_loss(predicted, y):.1f} min²")
     plotting.show(f"The rides and a line with slope {m:.2f} and intercept {b:.2f}; sticks show the errors")
 
@@ -186,7 +186,8 @@ plotting.slider(turn, m=(-2, 6, -1), b=(0, 14, 10))
 # %%
 my_m, my_b = -1.0, 10.0  # your best two numbers
 my_mse = F.mse_loss(my_m * x + my_b, y).item()
-print(f"Your line: MSE {my_mse:.2f} min², {my_mse / BEST_MSE:.2f} times that of the best line ({BEST_MSE:.2f}).")
+moved = "" if (my_m, my_b) != START else " That is still the start: move the sliders first."
+print(f"Your line: MSE {my_mse:.2f} min², {my_mse / BEST_MSE:.2f} times that of the best line ({BEST_MSE:.2f}).{moved}")
 
 # %% [markdown]
 # You needed one number that says how bad a line is. The usual one is the **mean squared error**:
@@ -389,8 +390,9 @@ print("the last operation noted:", last.name(), "  the one before:", before.name
 loss.backward()
 by_hand = [float(slope) for slope in slopes(x, y, *START)]
 gap = max(abs(m.grad.item() - by_hand[0]), abs(b.grad.item() - by_hand[1]))
-print(f"by hand  {by_hand[0]:.4f} {by_hand[1]:.4f}")
-print(f"autograd {m.grad:.4f} {b.grad:.4f}   largest difference {gap:.1e}")
+print(f"{'':<8} {'dMSE/dm':>10} {'dMSE/db':>10}")
+print(f"by hand  {by_hand[0]:10.4f} {by_hand[1]:10.4f}")
+print(f"autograd {m.grad:10.4f} {b.grad:10.4f}   largest difference {gap:.1e}")
 
 # %%
 def microseconds(function, times=300):
@@ -410,6 +412,9 @@ gap = (linear(x[:, None], layer.weight, layer.bias) - layer(x[:, None])).abs().m
 print(f"your layer against nn.Linear: largest difference {gap:.1e}")
 
 # %% [markdown]
+# For two numbers autograd is the slower one: keeping the notes costs more than the sums. It wins when the sums
+# are large and the formulas are many.
+#
 # ## Train and watch
 # The same walk with the parts that you will use from now on: `nn.Linear` holds the weights (random at
 # first), `torch.optim.SGD` takes the step. Read the four lines in the middle. Each training loop in this
