@@ -1,32 +1,54 @@
-"""Data sets, whole and in memory: images as bytes, split once and for all into train and test.
+"""Data sets, whole and in memory: load one by name, split it, take it batch by batch.
 
-Every lab loads its data here, so that everyone trains on the same examples and tests on the same others.
+    digits = data.load("digits")
+    train, valid = data.split(digits.train, share=0.1)
+    for batch in data.batches(train, 64, torch.Generator().manual_seed(0)): ...  # 64 indices at a time
+
+Images stay bytes until a batch of them is computed with: four times smaller than floats, and indexing whole batches
+is some ten times faster than fetching examples one by one. How each set is made stands in dlcourse/sets.
 """
 
-import gzip
-import importlib.util
-from dataclasses import dataclass
-from pathlib import Path
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+CHUNK = 50  # batches of sequences that are sorted by length together
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples and what they are.
+    """N examples and what they are.
 
-    inputs  (N, C, H, W), uint8: N images of C channels, each pixel 0 (black) to 255 (white)
-    labels  (N,), int64: an index into the classes of the data set
+    inputs   images (N, C, H, W), uint8, each pixel 0 (black) to 255 (white); points (N, D), float32; tokens (N, T),
+             int64, filled up with 0 at the end; N strings; or a tuple of these for a model that takes several
+    labels   (N,), int64, an index into the classes; masks (N, H, W); tokens (N, T); numbers (N, D); or N strings
+    role     "train", "valid" or "test"; only what is called "train" may be augmented (transforms.Augment)
+    lengths  (N,), int64, the tokens of each before the filling, or (N, M) for M inputs; None where nothing is filled up
+    more     what else is known, by name: N boxes, N captions, ...
     """
 
-    inputs: Tensor
-    labels: Tensor
-    role: str = ""  # "train" or "test"; only what is called "train" may be augmented (transforms.Augment)
+    inputs: Tensor | tuple
+    labels: Tensor | tuple
+    role: str = ""
+    lengths: Tensor | None = None
+    more: dict = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, index: Tensor) -> "Split":
+        """The examples at `index` (B,), int64; of tokens only as many columns as the longest of them fills."""
+        inputs, labels, lengths, more = (_pick(x, index) for x in (self.inputs, self.labels, self.lengths, self.more))
+        if lengths is not None and len(lengths):
+            longest = lengths.reshape(len(lengths), -1).amax(0).tolist()
+            several = isinstance(inputs, tuple)
+            cut = [_cut(x, n) for x, n in zip(inputs if several else [inputs], longest, strict=True)]
+            inputs, labels = tuple(cut) if several else cut[0], _cut(labels, longest[-1])
+        return replace(self, inputs=inputs, labels=labels, lengths=lengths, more=more)
 
 
 @dataclass(frozen=True)
@@ -37,67 +59,231 @@ class DataSet:
     classes: tuple[str, ...]
     source: str  # who made it, where it comes from
     licence: str
+    note: str = ""  # what depends on an installed version: which, its size and hash
 
     def __str__(self) -> str:
-        shape = " x ".join(str(n) for n in self.train.inputs.shape[1:])
-        return (
-            f"{self.name}: {len(self.train):,} train, {len(self.test):,} test, "
-            f"images {shape}, {len(self.classes)} classes"
-        )
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"{self.name}: {len(self.train):,} train, {len(self.test):,} test, {_what(self.train)}{classes}"
 
 
-def load(name: str) -> DataSet:
-    """Load a data set by name. `digits`: 1,797 handwritten digits of 8 x 8 pixels (1,437 train, 360 test).
+def load(name: str, **options) -> DataSet:
+    """Load a data set by name; `data.names()` lists them all.
 
-    It needs no network. The split is the same on every machine, each class in the same share on both sides.
+    options  some sets take them, such as load("glyphs", classes=36, colour=True): see its file in dlcourse/sets
 
-    Raises ValueError where the name is unknown.
+    An embedded set needs no network: it comes with an installed package, or is made once and kept. A real one, such as
+    load("mnist"), is downloaded once, checked, and kept in the folder that the variable DLCOURSE_DATA names.
+    The split into train and test is the same on every machine.
+
+    Raises ValueError where the name or an option is unknown, sets.Missing where a download is needed and impossible.
     """
-    if name not in _LOADERS:
-        raise ValueError(f"load: there is no data set {name!r}: choose one of {', '.join(sorted(_LOADERS))}")
-    return _LOADERS[name]()
+    if name not in SETS:
+        raise ValueError(f"load: there is no data set {name!r}: choose one of {', '.join(sorted(SETS))}")
+    made = importlib.import_module(f"dlcourse.sets.{SETS[name][0]}").make(name, **options)
+    train, test = (Split(role=role, **made.pop(role)) for role in ("train", "test"))
+    return DataSet(name=name, train=train, test=test, **made)
 
 
-def _digits() -> DataSet:
-    table = _digits_table()
-    if table.shape != (1797, 65) or int(table.sum()) != _DIGITS_SUM:
-        raise ValueError(
-            f"load: the digits in your scikit-learn are {table.shape[0]} x {table.shape[1]} numbers with sum "
-            f"{int(table.sum())}, not 1797 x 65 with {_DIGITS_SUM}: install scikit-learn again"
-        )
-    pixels = ((table[:, :64] * 255 + 8) // 16).astype(np.uint8)  # 17 shades, 0 to 16, become 0 to 255
-    train, test = _split(table[:, 64], seed=0)
-    inputs, labels = torch.from_numpy(pixels).view(-1, 1, 8, 8), torch.from_numpy(table[:, 64])
-    return DataSet(
-        name="digits",
-        train=Split(inputs[train], labels[train], "train"),
-        test=Split(inputs[test], labels[test], "test"),
-        classes=tuple("0123456789"),
-        source="Alpaydin and Kaynak 1998, UCI repository, doi 10.24432/C50P49; the copy in scikit-learn",
-        licence="CC BY 4.0",
+def names() -> dict[str, str]:
+    """Every data set that `load` knows, with a line about it."""
+    return {name: line for name, (_, line) in SETS.items()}
+
+
+def split(whole: Split, share: float = 0.1, *, seed: int = 0) -> tuple[Split, Split]:
+    """Cut a split in two, each class in the same proportion on both sides: the rest, and `share` of it to validate on.
+
+    whole  labels (N,), int64 classes; where they are anything else the cut is by chance alone
+    share  between 0 and 1; at least one example of each class stays on either side, where there are two
+
+    The first part keeps the role, the second is called "valid".
+    """
+    if not 0 < share < 1 or len(whole) < 2:
+        raise ValueError(f"split: share is {share} of {len(whole)} examples: pass a share between 0 and 1 of 2 or more")
+    order, valid = torch.randperm(len(whole), generator=_seeded(seed)), torch.zeros(len(whole), dtype=torch.bool)
+    for members in _by_class(whole.labels, order):
+        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        valid[members[:count]] = True
+    return whole.take(order[~valid[order]]), replace(whole.take(order[valid[order]]), role="valid")
+
+
+def few(whole: Split, each: int, *, seed: int = 0) -> Split:
+    """A split with only `each` examples of every class, drawn by the seed: what if labels were rare?"""
+    order = torch.randperm(len(whole), generator=_seeded(seed))
+    groups = _by_class(whole.labels, order)
+    least = min((len(members) for members in groups), default=0)
+    if not 0 < each <= least:
+        raise ValueError(f"few: {each} of each class, but the smallest class has {least}: pass 1 to {least}")
+    chosen = torch.zeros(len(whole), dtype=torch.bool)
+    chosen[torch.cat([members[:each] for members in groups])] = True
+    return whole.take(order[chosen[order]])
+
+
+def batches(whole: Split, batch_size: int, generator: Generator, *, balanced: bool = False) -> Iterator[Tensor]:
+    """One epoch: the indices (B,) of batch after batch, in an order drawn from the generator; the last may be shorter.
+
+    balanced  True: draw with replacement so that every class comes equally often; labels (N,), int64
+
+    Sequences of like length come together: sorted within chunks of 50 batches, which are then shuffled. Else every
+    batch is as long as its longest, and most of the work is spent on filling.
+    """
+    if batch_size < 1 or not len(whole):
+        raise ValueError(f"batches: {len(whole)} examples in batches of {batch_size}: pass 1 or more of both")
+    if balanced:
+        labels = _classes_of(whole.labels)
+        if labels is None:
+            raise ValueError(
+                f"batches: balanced=True needs labels (N,), int64 classes; these are {_what(whole.labels)}"
+            )
+        labels = labels.cpu()
+        weights = 1 / labels.bincount().clamp(min=1).double()
+        order = torch.multinomial(weights[labels], len(whole), replacement=True, generator=generator)
+    else:
+        order = torch.randperm(len(whole), generator=generator)
+    if whole.lengths is None:
+        yield from order.split(batch_size)
+        return
+    for chunk in order.split(CHUNK * batch_size):
+        size = whole.lengths[chunk].reshape(len(chunk), -1).sum(1)
+        groups = chunk[size.argsort(stable=True)].split(batch_size)
+        for i in torch.randperm(len(groups), generator=generator).tolist():
+            yield groups[i]
+
+
+class Items(Dataset):
+    """A split as an ordinary torch Dataset: item i is (input, label), the input as `transform` leaves it.
+
+    With torch's DataLoader around it, this is how most code on the internet feeds a network.
+    """
+
+    def __init__(self, whole: Split, transform=None):
+        self.split, self.transform = whole, transform
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, i: int):
+        image, label = self.split.inputs[i], self.split.labels[i]
+        return (self.transform(image) if self.transform else image), label
+
+
+def loader(whole: Split, batch_size: int, *, seed: int = 0, shuffle: bool = True, workers: int = 0) -> DataLoader:
+    """A torch DataLoader over (inputs, labels) that fetches a whole batch at once, six times faster than item by item.
+
+    shuffle  False: in the order of the split, for measuring
+    workers  processes that fetch ahead; 0: none, the fastest for what is in memory
+    """
+    return DataLoader(
+        _Whole(whole), batch_size=None, sampler=_Order(whole, batch_size, seed, shuffle), num_workers=workers
     )
 
 
-_DIGITS_SUM = 569_788  # of all pixels (0 to 16) and labels: notices a damaged or a changed file
+class _Whole(Dataset):
+    """Fetches by a tensor of indices."""
+
+    def __init__(self, whole: Split):
+        self.split = whole
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: Tensor):
+        batch = self.split.take(index)
+        return batch.inputs, batch.labels
 
 
-def _digits_table() -> np.ndarray:
-    """Read scikit-learn's file without importing scikit-learn, which would cost a second."""
-    spec = importlib.util.find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("load: the digits come with scikit-learn: pip install scikit-learn")
-    with gzip.open(Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
-        return np.loadtxt(file, delimiter=",", dtype=np.int64)
+class _Order(torch.utils.data.Sampler):
+    """Another order each epoch, from one generator."""
+
+    def __init__(self, whole: Split, batch_size: int, seed: int, shuffle: bool):
+        self.split, self.batch_size, self.shuffle = whole, batch_size, shuffle
+        self.generator = _seeded(seed)
+
+    def __len__(self) -> int:
+        return -(-len(self.split) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.shuffle:
+            return batches(self.split, self.batch_size, self.generator)
+        return iter(torch.arange(len(self.split)).split(self.batch_size))
 
 
-def _split(labels: np.ndarray, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of train and test: every fifth example of each class is for the test."""
-    random = np.random.RandomState(seed)  # the one generator whose stream NumPy promises never to change
-    shuffled = random.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    is_test = np.zeros(len(labels), dtype=bool)
-    is_test[by_class[::5]] = True
-    return torch.from_numpy(shuffled[~is_test[shuffled]]), torch.from_numpy(shuffled[is_test[shuffled]])
+def _cut(x: Tensor, longest: int) -> Tensor:
+    return x[:, :longest] if x.dim() == 2 and x.dtype == torch.int64 else x
 
 
-_LOADERS = {"digits": _digits}
+def _pick(x, index: Tensor):
+    """The rows of x at `index`, whatever kind of rows they are."""
+    if x is None:
+        return None
+    if isinstance(x, dict):
+        return {name: _pick(value, index) for name, value in x.items()}
+    if isinstance(x, Tensor):
+        return x.index_select(0, index.to(x.device))  # 20 times faster than x[index] on bytes
+    if x and isinstance(x[0], Tensor):  # several inputs
+        return tuple(_pick(part, index) for part in x)
+    return tuple(x[i] for i in index.tolist())
+
+
+def _classes_of(labels) -> Tensor | None:
+    classes = isinstance(labels, Tensor) and labels.dim() == 1 and labels.dtype == torch.int64
+    return labels if classes and (not len(labels) or labels.min() >= 0) else None
+
+
+def _by_class(labels, order: Tensor) -> list[Tensor]:
+    """The order, class by class; as one class where the labels are none."""
+    classes = _classes_of(labels)
+    if classes is None:
+        return [order]
+    mixed = classes[order]
+    return [order[mixed == k] for k in mixed.unique().tolist()]
+
+
+def _seeded(seed: int) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def _what(whole) -> str:
+    """In words: images 1 x 8 x 8."""
+    x = whole.inputs if isinstance(whole, Split) else whole
+    if isinstance(x, Tensor):
+        kind = {4: "images", 2: "tokens" if x.dtype == torch.int64 else "points"}.get(x.dim(), "numbers")
+        return f"{kind} {' x '.join(str(n) for n in x.shape[1:])}"
+    if x and isinstance(x[0], Tensor):
+        return " and ".join(_what(part) for part in x)
+    return "texts"
+
+
+# name: (module in dlcourse/sets, a line for `names`)
+SETS = {
+    "digits": ("digits", "1,797 handwritten digits, grey, 8 x 8; embedded"),
+    "glyphs": (
+        "glyphs",
+        "printed characters in many fonts, grey 28 x 28 or colour 32 x 32; made here",
+    ),
+    "scenes": ("scenes", "pictures of several objects with masks, boxes and captions; made here"),
+    "line": ("points", "points about a straight line; made here"),
+    "rings": ("points", "points on two or more rings, in the plane; made here"),
+    "spiral": ("points", "points on the arms of a spiral, in the plane; made here"),
+    "photographs": (
+        "photographs",
+        "photographs that come with scikit-learn, matplotlib and scikit-image; embedded",
+    ),
+    "mnist": ("real", "70,000 handwritten digits, grey, 28 x 28; 11 MB to download"),
+    "fashion_mnist": ("real", "70,000 pieces of clothing, grey, 28 x 28; 31 MB to download"),
+    "cifar10": ("real", "60,000 small photographs of 10 kinds, colour, 32 x 32; 170 MB to download"),
+    "folder": ("real", "your own pictures: load('folder', path='pictures') with one folder a class"),
+    "places": ("places", "names of countries and languages in 18 languages: which language is it? embedded"),
+    "dates": ("dates", "dates as people write them in many languages, and as 2026-11-21; embedded"),
+    "phrases": ("phrases", "dates, lists, units and money in English and in French; embedded"),
+    "docs": ("docs", "the Python language reference as text, to learn to write it; embedded"),
+    "shakespeare": ("texts", "a million characters of plays; a file or a download"),
+    "surnames": ("texts", "20,000 surnames of 18 languages; a folder or a download"),
+    "first_names": ("texts", "32,000 first names; a file or a download"),
+    "sst2": ("texts", "9,600 sentences of film reviews, good or bad; a folder or the hub"),
+    "sms_spam": ("texts", "5,574 text messages, 747 of them spam; a file or the hub"),
+    "ag_news": ("texts", "news in four classes; a folder or the hub"),
+    "imdb": ("texts", "50,000 film reviews, good or bad; the hub"),
+    "wikitext2": ("texts", "articles of Wikipedia, two million words; a folder or the hub"),
+    "english_spanish": ("texts", "119,000 sentences in English and Spanish; a file or a download"),
+    "multi30k": ("texts", "30,000 captions in English, German and French; a folder or the hub"),
+}
