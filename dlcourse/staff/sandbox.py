@@ -1,8 +1,8 @@
 """One untrusted program in one sandbox: what it may see, how long it may take, how it is stopped.
 
 The sandbox is bubblewrap. What it covers:
-  - files: the program sees /usr, the Python environment and the dlcourse package, all read-only, and sized memory
-    file systems for work, home, /tmp and /dev/shm. Not the course folder, not other submissions, not the repository
+  - files: the program sees /usr, the Python environment, the dlcourse package and the data sets that `data.load` keeps
+    (DLCOURSE_DATA, else .cache/dlcourse), all read-only, and sized memory file systems for work, home, /tmp and /dev/shm. Not the course folder, not other submissions, not the repository
     (so no hidden test), not the grader's home, environment or /proc.
   - network: none, not even the loopback of the host. The only way out is one inherited socket to the driver.
   - processes: own PID, IPC, UTS, user and cgroup namespaces; no new user namespaces, no ptrace, mount, bpf, keyctl,
@@ -99,6 +99,13 @@ def read_only_places() -> list[str]:
     return kept
 
 
+def data_folder() -> Path:
+    """Where `dlcourse.sets.store` keeps data sets; said again here, because grading imports nothing of a notebook's."""
+    if named := os.environ.get("DLCOURSE_DATA"):
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcourse"
+
+
 def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ...] = ()) -> list[str]:
     command = ["bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--clearenv"]
     command += ["--as-pid-1"]  # so that nobody inside can end or stop the fork server
@@ -129,6 +136,8 @@ def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ..
     command += ["--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     if assets is not None:
         command += ["--ro-bind", str(assets), "/assets"]
+    if data_folder().is_dir():
+        command += ["--ro-bind", str(data_folder().resolve()), "/data"]
     for name, value in box_environment("/home/student").items():
         command += ["--setenv", name, value]
     return [*command, "--chdir", "/home/student", *extra, "--remount-ro", "/", "--"]
@@ -146,6 +155,7 @@ def box_environment(home: str) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE", "IPYTHONDIR": f"{home}/.ipython", "MPLCONFIGDIR": f"{home}/.matplotlib",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PIP_NO_INDEX": "1", "PIP_RETRIES": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1", "DLCOURSE_GRADING": "1",
+        "DLCOURSE_DATA": "/data" if home == "/home/student" else str(data_folder()),
     }  # fmt: skip
 
 
