@@ -211,7 +211,7 @@ def tensor_loader(case):
 
 
 def fastai(case, epochs, device):
-    import fastai.callback.progress
+    import fastai.callback.progress  # noqa: F401  (it gives learners their no_bar)
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
     from fastai.optimizer import Adam

@@ -5,11 +5,12 @@ import math
 import numbers
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcourse import runtime
 
@@ -28,16 +29,16 @@ class Wrong(AssertionError):
         return [f"line {n}: {line}" for n, line in lines if line] + [f"{type(self).__name__}: {self}"]
 
 
-def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6) -> bool:
+def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6, *, picture: bool = False) -> bool:
     """True where `found` agrees with `wanted` in shape, kind and, up to rounding, values; else raises Wrong.
 
     found, wanted  a number, a tensor, an array, or a list of such
     hint           the sentence that a student reads after what differs
     rtol, atol     |found - wanted| may be atol + rtol |wanted|
+    picture        (H, W) or (C, H, W), C 1 or 3: a notebook also shows yours, awaited and the difference as images
     """
     theirs, ours = _tensor(found, hint), _tensor(wanted, hint)
-    if theirs.shape != ours.shape:
-        raise Wrong(_with(f"the shape should be {_shape(ours)}; yours is {_shape(theirs)}", hint))
+    _same_shape(theirs, tuple(ours.shape), tuple(ours.shape), hint)
     if isinstance(wanted, Tensor | np.ndarray) and _kind(theirs) not in _FITS[_kind(ours)]:
         raise Wrong(_with(f"{_kind(ours)} should come; yours are {_kind(theirs)} ({theirs.dtype})", hint))
     theirs, ours = theirs.to(_wide(theirs)), ours.to(_wide(ours))
@@ -47,7 +48,99 @@ def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6)
         raise Wrong(_with(f"yours is {which}{share}: a log of 0, an overflow, a division by 0?", hint))
     good = torch.isclose(theirs, ours, rtol=rtol, atol=atol, equal_nan=True)
     if not good.all():
+        if picture and runtime.has_front_end():
+            with suppress(Exception):  # a picture must not take the message's place
+                _show_pictures(theirs, ours)
         raise Wrong(_with(_difference(theirs, ours, good), hint))
+    return True
+
+
+def shape(found, wanted: tuple, hint: str = "", **sizes: int) -> bool:
+    """True where `found` has the shape `wanted`; else raises Wrong.
+
+        checks.shape(logits, ("B", "K"), B=32, K=10)
+        checks.shape(attention, ("B", "T", "T"), B=2)
+
+    found   a tensor, an array, or a list of numbers
+    wanted  numbers and letters; a letter stands for the same size everywhere, and for any size where none is given
+    sizes   of letters
+    """
+    theirs = _tensor(found, hint)
+    if theirs.dim() == len(wanted):
+        for letter, size in zip(wanted, theirs.shape, strict=True):
+            if isinstance(letter, str):
+                sizes.setdefault(letter, size)
+    return _same_shape(theirs, wanted, tuple(sizes.get(size, size) for size in wanted), hint)
+
+
+def parameters(model: nn.Module, most: int, hint: str = "") -> bool:
+    """True where `model` has at most `most` numbers to train (shared ones count once); else raises Wrong."""
+    if not isinstance(model, nn.Module):
+        is_class = isinstance(model, type)
+        what = f"the class {model.__name__}: make one, {model.__name__}(...)" if is_class else _named(model)
+        raise Wrong(_with(f"a model, an nn.Module, should come; yours is {what}", hint))
+    counts = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+    total = sum(counts.values())
+    if total > most:
+        name = max(counts, key=counts.get)
+        largest = f"{counts[name]:,} of them are {name}, {tuple(model.get_parameter(name).shape)}"
+        raise Wrong(_with(f"at most {most:,} parameters to train are allowed; yours has {total:,}: {largest}", hint))
+    return True
+
+
+@contextmanager
+def seconds(most: float, hint: str = "") -> Iterator[None]:
+    """Raise Wrong where the lines inside take more than `most` seconds.
+
+        with checks.seconds(2, "Is there a loop over pixels?"):
+            blur(image)
+
+    Counted are seconds of the clock or of the processor, whichever are fewer: neither a busy machine nor a machine of
+    many cores costs anybody points. While grading, the student's code runs in another process: there the clock counts,
+    and three times as many seconds are allowed. The first optimizer of a process costs two seconds once: allow for it.
+    """
+    allowed = 3 * most if runtime.in_grader() else most
+    clock, processor = time.monotonic(), time.process_time()
+    yield
+    used = time.monotonic() - clock
+    if not runtime.in_grader():
+        used = min(used, time.process_time() - processor)
+    if used > allowed:
+        raise Wrong(_with(f"at most {allowed:.3g} seconds are allowed; yours took {used:.3g}", hint))
+
+
+def trained(train: Callable, examples, unseen, accuracy: float, hint: str = "", *, seed: int = 0) -> bool:
+    """True where `train` learns from the labels that it is handed, and from nothing else; else raises Wrong.
+
+    train     the student's: train(inputs, labels) returns predict, a function or a model; predict(inputs) returns
+              classes (N,) or scores (N, K)
+    examples  a split to train on: inputs (N, ...), labels (N,), int64; at least 2 classes
+    unseen    a split to measure on
+    accuracy  the share of `unseen` to be named rightly, 0 to 1
+
+    Two trainings, both with `seed`. The second is the control: each label is replaced, at random, by one of the others.
+    Who knows nothing but these labels then does worse than guessing; who looked at the answers, or trains on what
+    another cell left behind, does better. The control fails 10 points above guessing. (Labels that are only shuffled
+    agree with the classes by chance: with two classes that lie apart, an honest model then gets 0 to 100 %.)
+    Source: a stricter form of the random labels of Zhang et al. 2017, arXiv 1611.03530, section 2.
+    Raises ValueError where there are fewer than 2 classes to train on, or nothing to measure on.
+    """
+    if len(examples.labels.unique()) < 2 or not len(unseen.labels):
+        raise ValueError("trained: pass examples of at least 2 classes, and unseen ones: is a mask or a slice empty?")
+    predict = _train(train, examples.inputs, examples.labels, seed)
+    found = _accuracy(predict, unseen, hint)
+    guessing = float(unseen.labels.unique(return_counts=True)[1].max()) / len(unseen.labels)
+    if found < accuracy:
+        known = _accuracy(predict, examples, hint)
+        look = ": it learned these by heart and no rule" if known >= accuracy else ": is it trained for long enough?"
+        said = f"{accuracy:.1%} of {len(unseen.labels):,} new examples should be right; yours gets {found:.1%}"
+        known = f"of the examples it was trained on it gets {known:.1%}{look}"
+        raise Wrong(_with(f"{said}, guessing {guessing:.1%}; {known}", hint))
+    control = _accuracy(_train(train, examples.inputs, _wrong_labels(examples.labels, seed), seed), unseen, hint)
+    if control > guessing + 0.1:
+        said = f"trained on wrong labels, yours gets {control:.1%} of the new examples right, guessing {guessing:.1%}"
+        look = "learn from your function's arguments, from no variable of another cell, never from the test's labels"
+        raise Wrong(_with(f"{said}. So it knows them from elsewhere: {look}", hint))
     return True
 
 
@@ -204,8 +297,28 @@ def _wide(x: Tensor) -> torch.dtype:
     return torch.complex128 if x.dtype.is_complex else torch.float64
 
 
-def _shape(x: Tensor) -> str:
-    return f"{tuple(x.shape)}" if x.dim() else "() (a single number)"
+def _shape(sizes: Sequence) -> str:
+    inside = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
+    return f"({inside})" if sizes else "() (a single number)"
+
+
+def _same_shape(theirs: Tensor, letters: tuple, ours: tuple, hint: str) -> bool:
+    """`ours` are the sizes of `letters`, as far as they are known."""
+    found = tuple(theirs.shape)
+    if found == ours:
+        return True
+    awaited = _shape(ours) if ours == letters else f"{_shape(letters)}, here {_shape(ours)}"
+    look = ""
+    if len(found) == len(ours) and sorted(found) == sorted(ours):
+        look = "; the sizes are there, in another order: transposed?"
+    elif [n for n in found if n != 1] == [n for n in ours if n != 1]:
+        more = len(found) > len(ours)
+        look = "; there is an axis of size 1 too many: squeeze?" if more else "; an axis of size 1 is missing: keepdim?"
+    raise Wrong(_with(f"the shape should be {awaited}; yours is {_shape(found)}{look}", hint))
+
+
+def _named(value) -> str:
+    return "None: did you forget to `return` it?" if value is None else f"a {type(value).__name__}"
 
 
 def _difference(found: Tensor, wanted: Tensor, good: Tensor) -> str:
@@ -229,9 +342,45 @@ def _with(what: str, hint: str) -> str:
     return f"{what}{end} {hint}".rstrip()
 
 
+def _show_pictures(theirs: Tensor, ours: Tensor) -> None:
+    from dlcourse import plotting
+
+    both, gap = torch.stack([theirs, ours]), (theirs - ours).abs()
+    low, high = both.min(), both.max()
+    gap = gap.amax(0) if gap.dim() == 3 else gap  # over the colours: grey, so that a faint one is seen
+    plotting.show_images([*((both - low) / (high - low)), gap / gap.max()], ["yours", "awaited", "difference"])
+
+
+def _train(train: Callable, inputs, labels: Tensor, seed: int):
+    runtime.seed_everything(seed)
+    return train(inputs.clone() if isinstance(inputs, Tensor) else inputs, labels.clone())
+
+
+@torch.no_grad()
+def _accuracy(predict, split, hint: str) -> float:
+    if not callable(predict):
+        raise Wrong(_with(f"training should return a model or a function; yours returns {_named(predict)}", hint))
+    if isinstance(predict, nn.Module):
+        predict.eval()
+    found = _tensor(predict(split.inputs), hint)
+    if not found.isfinite().all():
+        raise Wrong(_with("your scores are nan or infinite: is the learning rate too large?", hint))
+    found = found.argmax(1) if found.dim() == 2 else found
+    _same_shape(found, ("N",), tuple(split.labels.shape), hint)
+    return float((found == split.labels.cpu()).double().mean())
+
+
+def _wrong_labels(labels: Tensor, seed: int) -> Tensor:
+    """For each label (N,) one of the other classes, by chance; in the order of the examples."""
+    classes, index = labels.unique(return_inverse=True)
+    random = torch.Generator().manual_seed(seed)
+    shift = torch.randint(1, len(classes), labels.shape, generator=random).to(labels.device)
+    return classes[(index + shift) % len(classes)]
+
+
 def _number(value) -> float:
     if isinstance(value, Tensor) and value.numel() != 1:
-        raise Wrong(f"a gradient needs a function that gives one number; this one gives {_shape(value)}.")
+        raise Wrong(f"a gradient needs a function that gives one number; this one gives {_shape(value.shape)}.")
     if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float16, torch.bfloat16):
         raise Wrong(f"float64 went in, {value.dtype} came out: rounding hides the small step. Keep the dtype.")
     return float(value.detach() if isinstance(value, Tensor) else value)

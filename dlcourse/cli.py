@@ -39,7 +39,7 @@ def _parser():
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_build, _add_init_course, _add_grade, _add_demo):
+    for add in (_add_build, _add_init_course, _add_grade, _add_demo, _add_doctor):
         add(commands)
     return parser
 
@@ -221,6 +221,92 @@ def _demo(args) -> int:
         outcome = demo.demo(notebooks.find_root(), Path(args.dir), args.jobs, progress)
     print("", gradebook.table(outcome), "", gradebook.summary(outcome), sep="\n")
     return 0
+
+
+# ---- doctor
+
+
+def _add_doctor(commands):
+    parser = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "Say what is here, what is missing for the labs or for teaching, and how to mend it.",
+        "A line that begins with `note` can wait. Nothing is installed, changed or sent.\n"
+        "Exit status: 0 all well, 1 something that the labs need is missing, 2 wrong use.\n"
+        "  dlcourse doctor\n"
+        "  srun --gres=gpu:1 dlcourse doctor --json",
+    )
+    text = "one JSON object: well, and lines of for (labs, teaching), state (ok, note, miss), what, say"
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def _doctor(args) -> int:
+    import json
+
+    groups = {"labs": _lines_for_labs(), "teaching": _lines_for_teaching()}
+    well = all(state != "miss" for lines in groups.values() for state, _, _ in lines)
+    if args.json:
+        rows = [dict(zip(("for", "state", "what", "say"), (g, *x), strict=True)) for g in groups for x in groups[g]]
+        print(json.dumps({"well": well, "lines": rows}, indent=1))
+        return 0 if well else 1
+    for group, lines in groups.items():
+        print(f"For {'the labs' if group == 'labs' else 'teaching'}")
+        print(*(f"{state:>5}  {what:<14}{say}" for state, what, say in lines), sep="\n", end="\n\n")
+    print("All green: you can start." if well else "Mend the lines that say `miss`, then run this again.")
+    return 0 if well else 1
+
+
+def _lines_for_labs():
+    """What runtime.doctor() says, in a process of its own: the staff's side loads no torch, and it may be broken."""
+    import json
+    import subprocess
+    from pathlib import Path
+
+    if hiding := [f"{name}.py" for name in ("torch", "numpy", "random") if Path(f"{name}.py").exists()]:
+        return [("miss", "This folder", f"{hiding[0]} hides the module of that name: give the file another name")]
+    command, broken = [sys.executable, "-m", "dlcourse.runtime"], "install again with pip install --upgrade torch numpy"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        return json.loads(done.stdout.strip().rpartition("\n")[2])
+    except subprocess.TimeoutExpired:
+        return [("miss", "torch", f"cannot be imported within 5 minutes: {broken}")]
+    except ValueError:
+        said = (done.stderr.strip().splitlines() or [f"its process ended with status {done.returncode}"])[-1]
+        return [("miss", "torch", f"cannot be imported ({said}): {broken}")]
+
+
+def _lines_for_teaching():
+    """(state, what, what to say); nothing here is needed to take the course."""
+    import shutil
+    from importlib import metadata
+
+    from dlcourse.staff.sandbox import bwrap_version, sandbox_problem
+
+    if problem := sandbox_problem():
+        lines = [("note", "Sandbox", f"`dlcourse grade` refuses: {problem}")]
+    else:
+        lines = [("ok", "Sandbox", f"bubblewrap {'.'.join(map(str, bwrap_version()))} works")]
+    for package, todo in _FOR_TEACHING:
+        try:
+            lines.append(("ok", package, metadata.version(package)))
+        except metadata.PackageNotFoundError:
+            lines.append(("note", package, f"not found: {todo}"))
+    for what, programs, use in _PROGRAMS:
+        there = [name for name in programs if shutil.which(name)]
+        lines.append(("ok" if there else "note", what, ", ".join(there) or f"not found: only needed {use}"))
+    return lines
+
+
+_FOR_TEACHING = (  # package, what to do
+    ("nbgrader", 'pip install "dlcourse[staff]" (for `dlcourse init-course`, `grade` and `demo`)'),
+    ("ipython", 'pip install "dlcourse[staff]" (to run what was handed in)'),
+    ("jupyterlab", 'pip install "dlcourse[lab]" (to open the notebooks here)'),
+)
+_PROGRAMS = (  # what, any of these commands, when it is needed
+    ("Containers", ("podman", "docker"), "to run the course in a container"),
+    ("Slurm", ("sbatch", "srun"), "on a cluster that has it"),
+)
 
 
 if __name__ == "__main__":

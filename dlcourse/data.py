@@ -79,7 +79,14 @@ def load(name: str, **options) -> DataSet:
     """
     if name not in SETS:
         raise ValueError(f"load: there is no data set {name!r}: choose one of {', '.join(sorted(SETS))}")
-    made = importlib.import_module(f"dlcourse.sets.{SETS[name][0]}").make(name, **options)
+    maker = importlib.import_module(f"dlcourse.sets.{SETS[name][0]}")
+    try:
+        made = maker.make(name, **options)
+    except TypeError as error:
+        if "keyword argument" not in str(error):
+            raise
+        wrong = str(error).split(") ")[-1]  # got an unexpected keyword argument 'size'
+        raise ValueError(f"load: {name} {wrong}: its options stand in {maker.__name__}") from None
     train, test = (Split(role=role, **made.pop(role)) for role in ("train", "test"))
     return DataSet(name=name, train=train, test=test, **made)
 
@@ -276,14 +283,14 @@ SETS = {
     "dates": ("dates", "dates as people write them in many languages, and as 2026-11-21; embedded"),
     "phrases": ("phrases", "dates, lists, units and money in English and in French; embedded"),
     "docs": ("docs", "the Python language reference as text, to learn to write it; embedded"),
-    "shakespeare": ("texts", "a million characters of plays; a file or a download"),
-    "surnames": ("texts", "20,000 surnames of 18 languages; a folder or a download"),
-    "first_names": ("texts", "32,000 first names; a file or a download"),
-    "sst2": ("texts", "9,600 sentences of film reviews, good or bad; a folder or the hub"),
-    "sms_spam": ("texts", "5,574 text messages, 747 of them spam; a file or the hub"),
-    "ag_news": ("texts", "news in four classes; a folder or the hub"),
-    "imdb": ("texts", "50,000 film reviews, good or bad; the hub"),
-    "wikitext2": ("texts", "articles of Wikipedia, two million words; a folder or the hub"),
-    "english_spanish": ("texts", "119,000 sentences in English and Spanish; a file or a download"),
-    "multi30k": ("texts", "30,000 captions in English, German and French; a folder or the hub"),
+    "shakespeare": ("texts", "a million characters of plays; 1 MB to download"),
+    "surnames": ("texts", "20,000 surnames of 18 languages; 0.2 MB to download"),
+    "first_names": ("texts", "32,000 first names; 0.2 MB to download"),
+    "sst2": ("texts", "9,600 sentences of film reviews, good or bad; 1 MB to download"),
+    "sms_spam": ("texts", "5,574 text messages, 747 of them spam; 0.5 MB to download"),
+    "ag_news": ("texts", "127,600 news in four classes; 31 MB to download"),
+    "imdb": ("texts", "50,000 film reviews, good or bad; 84 MB to download"),
+    "wikitext2": ("texts", "articles of Wikipedia, two million words; 13 MB to download"),
+    "english_spanish": ("texts", "119,000 sentences in English and Spanish; a file that you fetch"),
+    "multi30k": ("texts", "32,000 captions in English, German and French; 2 MB to download"),
 }

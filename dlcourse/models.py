@@ -82,19 +82,27 @@ class ResidualBlock(nn.Module):
 
     separable  True: 3 x 3 for each channel alone, then 1 x 1 across them, about 9 times fewer weights (Chollet 2017,
                arXiv 1610.02357)
+    padded     True: where the size changes the way around has no weights, it pads the new channels with 0 (option A of
+               the source, section 4.2); False: a 1 x 1 convolution (option B)
     Source: He et al. 2016, arXiv 1512.03385, figure 2. Start: the last batch norm is 0, so the block begins as the
     way around (Goyal et al. 2017, arXiv 1706.02677).
     """
 
-    def __init__(self, channels: int, out: int, stride: int = 1, separable: bool = False):
+    def __init__(self, channels: int, out: int, stride: int = 1, separable: bool = False, padded: bool = False):
         super().__init__()
+        if padded and out < channels:
+            raise ValueError(f"ResidualBlock: padded=True cannot make {out} channels of {channels}: pass padded=False")
         conv = _separable if separable else _conv3
         self.channels = channels
         self.first, self.norm1 = conv(channels, out, stride), nn.BatchNorm2d(out)
         self.second, self.norm2 = conv(out, out), nn.BatchNorm2d(out)
         self.around = nn.Identity()
         if stride != 1 or channels != out:
-            self.around = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+            self.around = (
+                _Padded(out - channels, stride)
+                if padded
+                else nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+            )
         _he(self)
         nn.init.zeros_(self.norm2.weight)
 
@@ -112,10 +120,19 @@ class ResNet(nn.Module):
     returns  (B, K), scores
 
     blocks   in each stage: 3 make the ResNet-20 of the paper, 9 its ResNet-56
-    Source: He et al. 2016, arXiv 1512.03385, section 4.2, with 1 x 1 convolutions around where the size changes.
+    Source: He et al. 2016, arXiv 1512.03385, section 4.2: with padded=True exactly (see ResidualBlock), else with
+    1 x 1 convolutions around where the size changes.
     """
 
-    def __init__(self, channels: int, classes: int, width: int = 16, blocks: int = 3, separable: bool = False):
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        width: int = 16,
+        blocks: int = 3,
+        separable: bool = False,
+        padded: bool = False,
+    ):
         super().__init__()
         self.channels = channels
         self.stem = nn.Sequential(_conv3(channels, width), nn.BatchNorm2d(width), nn.ReLU())
@@ -125,13 +142,23 @@ class ResNet(nn.Module):
         for after in (width, 2 * width, 4 * width):
             for i in range(blocks):
                 stride = 2 if i == 0 and after != width else 1
-                stages.append(ResidualBlock(before, after, stride, separable))
+                stages.append(ResidualBlock(before, after, stride, separable, padded))
                 before = after
         self.stages = nn.Sequential(*stages)
 
     def forward(self, images: Tensor) -> Tensor:
         _check_images("ResNet", images, self.channels)
         return self.scores(self.stages(self.stem(images)).mean((2, 3)))
+
+
+class _Padded(nn.Module):
+    def __init__(self, new: int, stride: int):
+        super().__init__()
+        self.new, self.stride = new, stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        front = self.new // 2  # half of the zeros before the channels, half behind
+        return F.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, front, self.new - front))
 
 
 class RecurrentClassifier(nn.Module):

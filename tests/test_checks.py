@@ -212,3 +212,331 @@ def test_in_a_notebook_a_wrong_answer_is_its_line_and_the_message(tmp_path):
     with pytest.raises(checks.Wrong) as raised:
         exec(compile(cell.read_text(), str(cell), "exec"), {"__name__": "__main__", "close": checks.close})
     assert raised.value._render_traceback_() == ["line 2: close(x, 2.0)", "Wrong: it should be 2; yours is 1."]
+
+
+# ---- shapes
+
+
+@pytest.mark.parametrize("B", [1, 5])
+def test_a_shape_may_be_letters_numbers_or_both(B):
+    x = torch.zeros(B, 3, 3)
+    assert checks.shape(x, (B, 3, 3))
+    assert checks.shape(x, ("B", 3, 3), B=B)
+    assert checks.shape(x, ("B", "T", "T"))
+    assert checks.shape(x.numpy(), ("B", "H", "W"), H=3)
+    assert checks.shape([1.0, 2.0], ("D",), D=2)
+    assert checks.shape(3.0, ())
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "sizes", "message"),
+    [
+        (torch.zeros(32, 9), ("B", "K"), {"B": 32, "K": 10}, "the shape should be (B, K), here (32, 10); yours is (32, 9). Look."),
+        (torch.zeros(2, 3, 4), ("B", "T", "T"), {}, "the shape should be (B, T, T), here (2, 3, 3); yours is (2, 3, 4). Look."),
+        (torch.zeros(2, 3), ("B", "T", "D"), {"B": 2}, "the shape should be (B, T, D), here (2, T, D); yours is (2, 3). Look."),
+        (torch.zeros(7), (5,), {}, "the shape should be (5,); yours is (7,). Look."),
+        (torch.zeros(7, 3), (5, "B"), {}, "the shape should be (5, B), here (5, 3); yours is (7, 3). Look."),
+        (torch.zeros(3, 2), (2, 3), {}, "the shape should be (2, 3); yours is (3, 2); the sizes are there, in another order: transposed? Look."),
+        (torch.zeros(3, 1), (3,), {}, "the shape should be (3,); yours is (3, 1); there is an axis of size 1 too many: squeeze? Look."),
+        (torch.zeros(3), ("B", 1), {"B": 3}, "the shape should be (B, 1), here (3, 1); yours is (3,); an axis of size 1 is missing: keepdim? Look."),
+        (None, (3,), {}, "yours is None: did you forget to `return` the result? Look."),
+    ],
+)  # fmt: skip
+def test_a_wrong_shape_is_said_beside_the_right_one(found, wanted, sizes, message):
+    with pytest.raises(checks.Wrong) as raised:
+        checks.shape(found, wanted, "Look.", **sizes)
+    assert str(raised.value) == message
+
+
+def test_close_says_the_same_of_shapes():
+    with pytest.raises(checks.Wrong, match="in another order: transposed"):
+        checks.close(torch.zeros(3, 2), torch.zeros(2, 3))
+
+
+# ---- pictures
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook would show, in place of showing it."""
+    from dlcourse import plotting
+
+    kept = []
+    monkeypatch.setattr(checks.runtime, "has_front_end", lambda: True)
+    monkeypatch.setattr(plotting, "show_images", lambda images, titles: kept.append((images, titles)))
+    return kept
+
+
+@pytest.mark.parametrize(("C", "H", "W"), [(1, 4, 5), (3, 6, 4)])
+def test_a_picture_shows_yours_awaited_and_the_difference(shown, C, H, W):
+    wanted = torch.rand(C, H, W) * 255
+    found = wanted.clone()
+    found[:, 1, 2] += 100
+    with pytest.raises(checks.Wrong, match="values differ"):
+        checks.close(found, wanted, picture=True)
+    [((yours, awaited, difference), titles)] = shown
+    assert titles == ["yours", "awaited", "difference"]
+    assert yours.shape == awaited.shape == (C, H, W)
+    assert 0 <= min(yours.min(), awaited.min()) <= max(yours.max(), awaited.max()) <= 1  # one scale for both
+    assert difference.shape == (H, W)
+    assert difference.argmax() == W + 2
+    assert difference.max() == 1
+
+
+def test_no_picture_where_nobody_asked_where_it_is_right_or_where_nobody_looks(shown, monkeypatch):
+    a, b = torch.zeros(4, 4), torch.ones(4, 4)
+    with pytest.raises(checks.Wrong):
+        checks.close(a, b)
+    checks.close(a, a, picture=True)
+    monkeypatch.setattr(checks.runtime, "has_front_end", lambda: False)
+    with pytest.raises(checks.Wrong):
+        checks.close(a, b, picture=True)
+    assert shown == []
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_message(monkeypatch, capfd):
+    monkeypatch.setattr(checks.runtime, "has_front_end", lambda: True)
+    with pytest.raises(checks.Wrong, match="2 of 2 values differ"):
+        checks.close(torch.zeros(2), torch.ones(2), picture=True)
+    assert capfd.readouterr() == ("", "")
+
+
+# ---- budgets
+
+
+def test_parameters_within_the_budget_pass_and_frozen_or_shared_ones_are_free():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))  # 20 and 20
+    assert checks.parameters(model, 40)
+    model[1].weight = model[0].weight
+    assert checks.parameters(model, 24)
+    model[0].bias.requires_grad_(False)
+    assert checks.parameters(model, 20)
+
+
+def test_too_many_parameters_are_counted_and_the_largest_layer_is_named():
+    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10))
+    with pytest.raises(checks.Wrong) as raised:
+        checks.parameters(model, 100_000, "Narrow it.")
+    assert str(raised.value) == (
+        "at most 100,000 parameters to train are allowed; yours has 407,050: 401,408 of them are 0.weight, (512, 784). Narrow it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (None, r"yours is None: did you forget to `return` it\?$"),
+        (nn.Linear, r"yours is the class Linear: make one, Linear\(...\)\.$"),
+        (3, r"yours is a int\.$"),
+    ],
+)
+def test_what_is_no_model_has_no_parameters(model, message):
+    with pytest.raises(checks.Wrong, match="a model, an nn.Module, should come; " + message):
+        checks.parameters(model, 10)
+
+
+class Clocks:
+    """The two clocks of `seconds`: reading 0 at its start, then what is given."""
+
+    def __init__(self, monkeypatch, clock, processor):
+        for name, seconds in (("monotonic", clock), ("process_time", processor)):
+            monkeypatch.setattr(checks.time, name, iter([0.0, seconds]).__next__)
+
+
+def test_too_many_seconds_are_said(monkeypatch):
+    Clocks(monkeypatch, 5.0, 3.217)
+    with pytest.raises(checks.Wrong) as raised, checks.seconds(2, "A loop over pixels?"):
+        pass
+    assert str(raised.value) == "at most 2 seconds are allowed; yours took 3.22. A loop over pixels?"
+
+
+@pytest.mark.parametrize(("clock", "processor"), [(9.0, 1.0), (1.0, 9.0)])
+def test_a_busy_machine_and_many_cores_cost_nothing(monkeypatch, clock, processor):
+    Clocks(monkeypatch, clock, processor)
+    with checks.seconds(2):
+        pass
+
+
+def test_while_grading_the_clock_counts_and_three_times_as_much_is_allowed(monkeypatch):
+    monkeypatch.setenv("DLCOURSE_GRADING", "1")
+    Clocks(monkeypatch, 5.9, 0.0)
+    with checks.seconds(2):
+        pass
+    Clocks(monkeypatch, 6.1, 0.0)
+    with pytest.raises(checks.Wrong, match=r"at most 6 seconds are allowed; yours took 6\.1"), checks.seconds(2):
+        pass
+
+
+def test_seconds_are_really_measured_and_an_error_inside_is_not_hidden():
+    with pytest.raises(checks.Wrong, match="yours took"), checks.seconds(0.01):
+        sum(range(3_000_000))
+    with pytest.raises(KeyError), checks.seconds(0):
+        {}["x"]
+
+
+# ---- trained, not memorised
+
+
+class Split:
+    def __init__(self, inputs, labels):
+        self.inputs, self.labels = inputs, labels
+
+
+def three_kinds(count, seed):
+    """Points (N, 2) round three centres that lie well apart."""
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (count,), generator=random)
+    centres = torch.tensor([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    return Split(centres[labels] + torch.randn(count, 2, generator=random), labels)
+
+
+EXAMPLES, UNSEEN = three_kinds(120, 1), three_kinds(60, 2)
+
+
+def nearest(inputs, labels):
+    return lambda new: labels[torch.cdist(new, inputs).argmin(1)]
+
+
+def network(inputs, labels):
+    model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+    descent = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(100):
+        descent.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        descent.step()
+    return model
+
+
+@pytest.mark.parametrize("train", [nearest, network])
+@pytest.mark.parametrize("count", [30, 60])
+def test_honest_training_passes(train, count, capfd):
+    assert checks.trained(train, EXAMPLES, three_kinds(count, 3), 0.9) is True
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_honest_model_passes_with_every_seed_where_shuffled_labels_would_accuse_it():
+    two = Split(*(x[EXAMPLES.labels < 2] for x in (EXAMPLES.inputs, EXAMPLES.labels)))
+    new = Split(*(x[UNSEEN.labels < 2] for x in (UNSEEN.inputs, UNSEEN.labels)))
+
+    def centres(inputs, labels):
+        middle = torch.stack([inputs[labels == k].mean(0) for k in range(2)])
+        return lambda points: -torch.cdist(points, middle)
+
+    shuffled = []
+    for seed in range(20):
+        assert checks.trained(centres, two, new, 0.9, seed=seed)
+        order = torch.randperm(len(two.labels), generator=torch.Generator().manual_seed(seed))
+        shuffled.append(checks._accuracy(centres(two.inputs, two.labels[order]), new, ""))
+    assert max(shuffled) > 0.9
+
+
+def test_wrong_labels_are_all_wrong_and_of_all_other_classes():
+    labels = torch.tensor([2, 5, 9]).repeat(50)
+    wrong = checks._wrong_labels(labels, 0)
+    assert (wrong != labels).all()
+    assert {(a, b) for a, b in zip(labels.tolist(), wrong.tolist(), strict=True)} == {(2, 5), (2, 9), (5, 2), (5, 9), (9, 2), (9, 5)}  # fmt: skip
+    assert torch.equal(wrong, checks._wrong_labels(labels, 0))
+
+
+def looks_up(inputs, labels):
+    return lambda new: UNSEEN.labels
+
+
+def ignores_its_arguments(inputs, labels):
+    return nearest(EXAMPLES.inputs, EXAMPLES.labels)
+
+
+def trains_on_the_test_too(inputs, labels):
+    return nearest(torch.cat([inputs, UNSEEN.inputs]), torch.cat([labels, UNSEEN.labels]))
+
+
+@pytest.mark.parametrize("train", [looks_up, ignores_its_arguments, trains_on_the_test_too])
+def test_a_leak_is_found_and_named(train):
+    with pytest.raises(checks.Wrong) as raised:
+        checks.trained(train, EXAMPLES, UNSEEN, 0.9, "See section 3.")
+    said = str(raised.value)
+    assert said.startswith("trained on wrong labels, yours gets ")
+    assert "of the new examples right, guessing 40.0%. So it knows them from elsewhere: " in said
+    assert said.endswith("from no variable of another cell, never from the test's labels. See section 3.")
+
+
+def test_what_is_learned_by_heart_and_what_is_not_learned_are_told_apart():
+    def by_heart(inputs, labels):
+        return lambda new: torch.where((new[:, None] == inputs).all(2).any(1), nearest(inputs, labels)(new), 0)
+
+    with pytest.raises(checks.Wrong) as raised:
+        checks.trained(by_heart, EXAMPLES, UNSEEN, 0.9)
+    assert str(raised.value).startswith("90.0% of 60 new examples should be right; yours gets ")
+    assert str(raised.value).endswith(
+        "of the examples it was trained on it gets 100.0%: it learned these by heart and no rule."
+    )
+    with pytest.raises(checks.Wrong, match=r"trained on it gets .*: is it trained for long enough\?$"):
+        checks.trained(lambda inputs, labels: lambda new: torch.zeros(len(new)), EXAMPLES, UNSEEN, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+        (None, r"training should return a model or a function; yours returns None: did you forget to `return` it\?"),
+        (0.97, "yours returns a float"),
+        (lambda new: None, "yours is None"),
+        (lambda new: torch.zeros(3), r"the shape should be \(N,\), here \(60,\); yours is \(3,\)"),
+        (
+            lambda new: torch.full((len(new), 3), torch.nan),
+            "your scores are nan or infinite: is the learning rate too large",
+        ),
+    ],
+)
+def test_a_prediction_of_the_wrong_form_is_said(predict, message):
+    with pytest.raises(checks.Wrong, match=message):
+        checks.trained(lambda inputs, labels: predict, EXAMPLES, UNSEEN, 0.9)
+
+
+def test_both_trainings_start_from_the_same_seed_and_the_examples_stay_as_they_were():
+    drawn = []
+
+    def vandal(inputs, labels):
+        drawn.append((torch.rand(1).item(), np.random.rand()))
+        predict = nearest(inputs.clone(), labels.clone())
+        inputs.zero_(), labels.zero_()
+        return predict
+
+    kept = EXAMPLES.inputs.clone(), EXAMPLES.labels.clone()
+    assert checks.trained(vandal, EXAMPLES, UNSEEN, 0.9, seed=5)
+    assert len(drawn) == 2
+    assert drawn[0] == drawn[1]
+    assert torch.equal(EXAMPLES.inputs, kept[0])
+    assert torch.equal(EXAMPLES.labels, kept[1])
+
+
+def test_inputs_may_be_words():
+    words = Split(("a", "b") * 10, torch.tensor([0, 1] * 10))
+    assert checks.trained(lambda x, y: lambda new: [int(y[x.index(w)]) for w in new], words, words, 1.0)
+
+
+def test_nothing_to_train_or_measure_on_is_the_authors_error():
+    for examples, unseen in ((Split(torch.ones(4, 2), torch.ones(4)), UNSEEN), (EXAMPLES, Split(torch.ones(0, 2), torch.ones(0)))):  # fmt: skip
+        with pytest.raises(ValueError, match="trained: pass examples of at least 2 classes, and unseen ones"):
+            checks.trained(nearest, examples, unseen, 0.9)
+
+
+def test_all_of_it_works_through_the_graders_proxies():
+    """The student's names at one end of a wire, the checks at the other; tests/staff grades with real processes."""
+    from dlcourse.staff import wire
+
+    def spoilt(inputs, labels):
+        return lambda new: UNSEEN.labels
+
+    space = {"network": network, "spoilt": spoilt, "make": lambda: nn.Linear(4, 3)}
+    box, judge = wire.Peer(None, is_judge=False), wire.Peer(None, is_judge=True)
+    judge.classes, box.names = set(), lambda item, name: space[name]
+    judge.exchange = lambda head, blob: box.serve(box.parse(head), blob)
+    box.exchange = lambda head, blob: judge.serve(judge.parse(head), blob)
+    far = {name: judge.request("name", "test", name) for name in space}
+    assert checks.trained(far["network"], EXAMPLES, UNSEEN, 0.9)
+    with pytest.raises(checks.Wrong, match=r"trained on wrong labels, yours gets 100\.0%"):
+        checks.trained(far["spoilt"], EXAMPLES, UNSEEN, 0.9)
+    assert checks.parameters(far["make"](), 15)
+    with pytest.raises(checks.Wrong, match=r"12 of them are weight, \(3, 4\)"):
+        checks.parameters(far["make"](), 14)
+    assert checks.shape(far["make"]()(torch.zeros(2, 4)), ("B", "K"), B=2, K=3)

@@ -174,12 +174,25 @@ def test_a_residual_block_begins_as_the_way_around():
     assert ResidualBlock(4, 6, stride=2)(torch.rand(2, 4, 7, 5)).shape == (2, 6, 4, 3)
 
 
-def test_separable_convolutions_have_far_fewer_parameters():
-    plain, separable = (
-        sum(p.numel() for p in ResNet(3, 10, separable=choice).parameters()) for choice in (False, True)
+def test_separable_convolutions_and_padded_ways_around_have_fewer_parameters():
+    plain, separable, padded = (
+        sum(p.numel() for p in ResNet(3, 10, **option).parameters())
+        for option in ({}, {"separable": True}, {"padded": True})
     )
-    assert plain == 269_722 + 2_752  # the paper's ResNet-20, and two 1 x 1 convolutions with batch norm around
+    assert padded == 269_722  # the paper's ResNet-20
+    assert plain == padded + 2_752  # two 1 x 1 convolutions with batch norm around
     assert separable < plain / 6
+
+
+@pytest.mark.parametrize(("channels", "out", "stride"), [(4, 4, 1), (4, 7, 2), (4, 8, 1)])
+def test_a_padded_way_around_is_every_second_pixel_among_channels_of_zeros(channels, out, stride):
+    images = torch.rand(2, channels, 7, 6)
+    block, front = ResidualBlock(channels, out, stride, padded=True), (out - channels) // 2
+    after = block(images)
+    assert torch.equal(after[:, front : front + channels], images[:, :, ::stride, ::stride])
+    assert after.count_nonzero() == images[:, :, ::stride, ::stride].count_nonzero()
+    assert list(block.around.parameters()) == []
+    assert after.shape == ResidualBlock(channels, out, stride)(images).shape
 
 
 def test_a_separable_convolution_is_a_full_one_of_rank_one():
@@ -411,6 +424,7 @@ def test_gpt_learns_a_tiny_text_by_heart_and_writes_it():
         (lambda: MLP(5, 2)(torch.rand(3, 1, 2, 2)), r"MLP: inputs \(3, 1, 2, 2\) are 4 numbers each, 5 were announced"),
         (lambda: SmallCNN(3, 2)(torch.rand(4, 1, 8, 8)), r"SmallCNN: images are \(4, 1, 8, 8\): pass \(B, 3, H, W\)"),
         (lambda: ResNet(1, 2)(torch.rand(1, 8, 8)), r"ResNet: images are \(1, 8, 8\): pass \(B, 1, H, W\)"),
+        (lambda: ResidualBlock(8, 4, padded=True), "ResidualBlock: padded=True cannot make 4 channels of 8"),
         (lambda: ResidualBlock(2, 2)(torch.rand(1, 3, 8, 8)), r"ResidualBlock: images are .* pass \(B, 2, H, W\)"),
         (
             lambda: SmallCNN(1, 2)(torch.zeros(4, 1, 8, 8, dtype=torch.uint8)),

@@ -2,8 +2,9 @@
 
 The sandbox is bubblewrap. What it covers:
   - files: the program sees /usr, the Python environment, the dlcourse package and the data sets that `data.load` keeps
-    (DLCOURSE_DATA, else .cache/dlcourse), all read-only, and sized memory file systems for work, home, /tmp and /dev/shm. Not the course folder, not other submissions, not the repository
-    (so no hidden test), not the grader's home, environment or /proc.
+    (DLCOURSE_DATA, else .cache/dlcourse), all read-only, and sized memory file systems for work, home, /tmp and
+    /dev/shm. Not the course folder, not other submissions, not the repository (so no hidden test), not the grader's
+    home, environment or /proc.
   - network: none, not even the loopback of the host. The only way out is one inherited socket to the driver.
   - processes: own PID, IPC, UTS, user and cgroup namespaces; no new user namespaces, no ptrace, mount, bpf, keyctl,
     io_uring and the like (seccomp); killed with everything it started when it ends or when the grader dies.
