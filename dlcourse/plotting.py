@@ -10,7 +10,9 @@ import io
 import logging
 import math
 import threading
+import time
 import traceback
+import warnings
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its note about a new font cache would go to stderr
 
@@ -19,6 +21,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.transforms import Bbox  # noqa: E402
 
 from dlcourse import runtime  # noqa: E402
@@ -26,10 +29,21 @@ from dlcourse import runtime  # noqa: E402
 # Okabe and Ito's colours, told apart with any colour vision
 BLUE, ORANGE, GREEN, PINK, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#6E6E6E"
 
+# Fonts for what matplotlib's own lacks (Chinese, Japanese, Korean, Devanagari, Thai ...): those of the usual systems
+_FONTS = (
+    "Noto Sans CJK JP|Noto Sans CJK SC|Noto Sans CJK KR|Droid Sans Fallback|WenQuanYi Micro Hei|Noto Sans Devanagari|"
+    "Noto Sans Bengali|Noto Sans Tamil|Noto Sans Thai|Hiragino Sans|PingFang SC|Apple SD Gothic Neo|Arial Unicode MS|"
+    "Kohinoor Devanagari|Yu Gothic|Microsoft YaHei|Malgun Gothic|Nirmala UI|Leelawadee UI|Segoe UI Symbol|GNU Unifont"
+).split("|")
+
 STYLE = {
     "figure.figsize": (6.4, 3.8),
     "figure.dpi": 110,
+    "figure.facecolor": "white",  # a card that looks the same on a dark page and in print
+    "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,  # inches
+    "font.family": ["DejaVu Sans", *sorted(set(mpl.font_manager.get_font_names()) & set(_FONTS), key=_FONTS.index)],
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY])
@@ -72,29 +86,32 @@ def show(alt: str = "") -> None:
     plt.close("all")
 
 
-def show_images(images, titles=None, columns: int = 8) -> None:
+def show_images(images, titles=None, columns: int = 8, *, alt: str = "") -> None:
     """Draw images in a grid, all on one scale of brightness.
 
     images   (N, H, W), (N, 1, H, W) grey or (N, 3, H, W) colour, or a list of (H, W); uint8 0 to 255 or float
     titles   one for each image; None: no titles
-    columns  images a row
+    columns  images a row; fewer where titles are long
+    alt      what one sees; "": number, size and titles
     """
     pictures = _pictures(images)
     if titles is not None and len(titles) != len(pictures):
         raise Unfit(f"show_images: {len(titles)} titles for {len(pictures)} images: pass one for each")
-    columns = min(columns, len(pictures))
+    names = [""] * len(pictures) if titles is None else [str(title) for title in titles]
+    tile = max(1.05, 0.085 * max(len(line) for name in names for line in name.split("\n")))  # inches
+    above = 0 if titles is None else 0.07 + 0.18 * max(name.count("\n") + 1 for name in names)
+    columns = max(1, min(columns, len(pictures), int(9.6 / tile)))
     rows = -(-len(pictures) // columns)
-    size = (1.05 * columns, (1.1 if titles is None else 1.35) * rows)  # inches
-    _, axes = plt.subplots(rows, columns, figsize=size)
+    _, axes = plt.subplots(rows, columns, figsize=(tile * columns, (tile + 0.05 + above) * rows))
     low, high = _brightness(pictures)
     for i, axis in enumerate(np.atleast_1d(axes).flat):
         axis.axis("off")
         if i < len(pictures):
             axis.imshow(pictures[i], vmin=low, vmax=high)
-            axis.set_title("" if titles is None else str(titles[i]), fontsize=10)
+            axis.set_title(names[i], fontsize=10)
     height, width = pictures[0].shape[:2]
-    names = "" if titles is None else ": " + ", ".join(str(title) for title in titles)
-    show(f"{len(pictures)} images of {height} by {width} pixels{names}")
+    said = "" if titles is None else ": " + ", ".join(names)
+    show(alt or f"{len(pictures)} images of {height} by {width} pixels{said}")
 
 
 def show_curves(
@@ -103,6 +120,7 @@ def show_curves(
     xlabel: str,
     ylabel: str,
     baseline: tuple[str, float] | None = None,
+    mark: tuple[str, float] | None = None,
     log: bool = False,
     log_x: bool = False,
 ) -> None:
@@ -112,15 +130,52 @@ def show_curves(
     xlabel    what is counted, such as "epoch"
     ylabel    what is measured, with its unit, such as "loss (nats)"
     baseline  name and height of a dashed line to beat, such as ("majority", 0.1)
+    mark      name and place of a vertical line, such as ("stopped", 12)
     log       True: each grid line stands for ten times the one below
     log_x     True: the same from left to right, for curves that fall at once and then creep
     """
-    curves = {name: [_plain(value) for value in values] for name, values in curves.items()}
     _, axis = plt.subplots()
+    show(_draw_curves(axis, curves, xlabel, ylabel, baseline, mark, log, log_x))
+
+
+def live_curves(*, ylabel: str, xlabel: str = "epoch", every: float = 2.0):
+    """Curves that grow while a model trains: returns update(curves, last=False), which draws them in place.
+
+    every  seconds between two drawings; last=True draws at once
+
+    Without somebody to look, as in the grader or a program, update does nothing.
+    """
+    if not runtime.has_front_end():
+        return lambda curves, last=False: None
+    from IPython.display import display
+
+    picture, due = None, 0.0
+
+    def update(curves, last: bool = False) -> None:
+        nonlocal picture, due
+        if not any(map(len, curves.values())) or (time.monotonic() < due and not last):
+            return
+        figure = Figure()  # unknown to pyplot: nothing stays open when training is interrupted
+        alt = _draw_curves(figure.subplots(), curves, xlabel, ylabel)
+        data, metadata = _bundle(figure, alt)
+        if picture is None:
+            picture = display(data, raw=True, metadata=metadata, display_id=True)
+        else:
+            picture.update(data, raw=True, metadata=metadata)
+        due = time.monotonic() + every
+
+    return update
+
+
+def _draw_curves(axis, curves, xlabel, ylabel, baseline=None, mark=None, log=False, log_x=False) -> str:
+    """The lines, and what one sees in words."""
+    curves = {name: [_plain(value) for value in values] for name, values in curves.items()}
     for name, values in curves.items():
         axis.plot(range(1, len(values) + 1), values, label=name, marker="o" if len(values) == 1 else None)
     if baseline is not None:
         axis.axhline(baseline[1], color="black", linestyle="--", linewidth=1.2, label=baseline[0])
+    if mark is not None:
+        axis.axvline(mark[1], color="black", linestyle=":", linewidth=1.6, label=f"{mark[0]} at {mark[1]:g}")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         axis.set_yscale("log")
@@ -128,10 +183,13 @@ def show_curves(
     if log_x:
         axis.set_xscale("log")
         _plain_ticks(axis.xaxis, axis.get_xlim())
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderpad=0)
+    else:
+        axis.xaxis.get_major_locator().set_params(integer=True)  # no epoch 2.5
+    _legend(axis)
     ends = ", ".join(f"{name} ends at {line[-1]:.3g}" for name, line in curves.items() if len(line))
     beat = f"; the baseline {baseline[0]} is at {baseline[1]:.3g}" if baseline else ""
-    show(f"{ylabel} over {xlabel}: {ends}{beat}")
+    stop = f"; {mark[0]} at {xlabel} {mark[1]:g}" if mark else ""
+    return f"{ylabel} over {xlabel}: {ends}{beat}{stop}"
 
 
 def slider(draw, **ranges: tuple[float, float, float]) -> None:
@@ -245,7 +303,9 @@ def _still_slider(draw, ranges):
     finally:
         _frames = None
         plt.close("all")
-    _, axes = plt.subplots(1, len(frames), figsize=(9.6, 3.0), squeeze=False)
+    wide = 9.6 / len(frames)  # inches
+    tall = wide * max(frame.shape[0] / frame.shape[1] for frame in frames)
+    _, axes = plt.subplots(1, len(frames), figsize=(9.6, tall), squeeze=False)
     for axis, frame in zip(axes.flat, frames, strict=True):
         axis.imshow(frame)
         axis.axis("off")
@@ -262,7 +322,10 @@ def _display(figure, alt):
 def _bundle(figure, alt) -> tuple[dict, dict]:
     buffer = io.BytesIO()
     width, height = figure.get_size_inches()
-    figure.savefig(buffer, format="png", bbox_inches=Bbox.from_extents(0, 0, width, height + _MARGIN))
+    with warnings.catch_warnings():
+        # of a script without a font, or without support in an older matplotlib: it is drawn as well as can be
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing|Matplotlib currently does not support")
+        figure.savefig(buffer, format="png", bbox_inches=Bbox.from_extents(0, 0, width, height + _MARGIN))
     data = {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": alt or "a figure"}
     return data, {"image/png": {"alt": alt}}
 
@@ -273,6 +336,21 @@ def _plain_ticks(axis, limits) -> None:
     room = "125" if high / low < 1e3 else "1"
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in room else "")
+
+
+def _legend(axis) -> None:
+    """Above the axes, in as many columns as fit."""
+    handles, names = axis.get_legend_handles_labels()
+    if not names:
+        return
+    wide = [0.72 + 0.085 * len(name) for name in names]  # inches
+    columns = len(names)
+    while columns > 1:
+        deep = -(-len(names) // columns)  # column after column is filled
+        if sum(max(wide[i : i + deep]) for i in range(0, len(names), deep)) <= axis.figure.get_figwidth():
+            break
+        columns -= 1
+    axis.figure.legend(handles, names, loc="outside upper left", ncols=columns, borderpad=0.2, columnspacing=1.5)
 
 
 def _plain(value) -> float:

@@ -179,6 +179,7 @@ def fit(
                 best.look(score.loss, epoch, model)
             report.after(epoch, history)
             saved.write(history)
+        report.end(history)
         if patience is not None:
             history.best = best.restore(model)
     return history
@@ -472,9 +473,12 @@ class _Report:
         if epoch in (1, self.epochs) or now - self.said > 1:
             self.said = now
             print(self._line(epoch, history), flush=True)
+        self.end(history, last=False)
+
+    def end(self, history: History, last: bool = True) -> None:
         if self.draw:
             curves = {"train": history.loss} | ({self.other: history.test_loss} if history.test_loss else {})
-            self.draw(curves, last=epoch == self.epochs)
+            self.draw(curves, last=last)
 
     def _line(self, epoch: int, history: History) -> str:
         words = f"epoch {epoch:>3}/{self.epochs}  loss {history.loss[-1]:.3f}"

@@ -1,5 +1,6 @@
 import base64
 import io
+import itertools
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from dlcourse import plotting
+from tests import shape_tables
 
 
 @pytest.fixture
@@ -161,3 +163,133 @@ def test_what_cannot_be_drawn_is_one_sentence_in_a_notebook():
         plotting.show_images([None, None])
     assert raised.value._render_traceback_() == [f"ValueError: {raised.value}"]
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize("sizes", [{"N": 3, "H": 8, "W": 8}, {"N": 5, "H": 6, "W": 10}])
+def test_the_shape_table_of_images_holds(shown, sizes):
+    images = torch.rand(sizes["N"], sizes["H"], sizes["W"])
+    plotting.show_images(images)
+    shape_tables.holds(plotting.show_images, {"images": images}, {}, sizes)
+
+
+def test_long_titles_make_room_for_themselves(shown):
+    plotting.show_images(torch.rand(6, 8, 8), titles=["an image with a long title"] * 6)
+    figure = shown[0][3]
+    assert figure.get_figwidth() <= 9.6
+    plotting._bundle(figure, "")
+    edges = sorted(axis.title.get_window_extent().extents[::2].tolist() for axis in figure.axes[:4])
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(edges))
+
+
+def test_images_take_a_sentence_of_their_own(shown):
+    plotting.show_images(torch.rand(1, 8, 8), titles=["4,\nnot 9"], alt="one error")
+    assert shown[0][0] == "one error"
+
+
+def test_a_mark_is_a_dotted_line_with_its_place(shown):
+    plotting.show_curves({"train": [3, 2, 1]}, xlabel="epoch", ylabel="loss (nats)", mark=("stopped", 2))
+    alt, _, _, figure = shown[0]
+    assert alt == "loss (nats) over epoch: train ends at 1; stopped at epoch 2"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "stopped at 2"]
+    assert list(figure.axes[0].lines[1].get_xdata()) == [2, 2]
+
+
+def test_epochs_are_whole_numbers(shown):
+    plotting.show_curves({"train": [3, 2, 1]}, xlabel="epoch", ylabel="loss (nats)")
+    assert all(tick == round(tick) for tick in shown[0][3].axes[0].get_xticks())
+
+
+@pytest.mark.filterwarnings("error")
+def test_curves_without_a_point_are_drawn_without_a_warning(shown):
+    plotting.show_curves({}, xlabel="epoch", ylabel="loss (nats)")
+    plotting.show_curves({"train": []}, xlabel="epoch", ylabel="loss (nats)")
+    for _, _, _, figure in shown:
+        plotting._bundle(figure, "")
+    assert len(shown) == 2
+
+
+def test_many_names_stand_in_lines_above_the_curves_inside_the_figure(shown):
+    curves = {f"a curve with a long name {i}": [1, 2] for i in range(5)}
+    plotting.show_curves(curves, xlabel="step", ylabel="loss")
+    figure = shown[0][3]
+    plotting._bundle(figure, "")
+    legend, axes = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+    assert legend.y0 >= axes.y1
+    assert axes.width > 0.8 * figure.bbox.width
+
+
+def test_a_figure_is_a_white_card_whatever_the_page(shown):
+    with mpl.rc_context({"savefig.facecolor": "white"}):
+        plt.plot([1, 2])
+        data, _ = plotting._bundle(plt.gcf(), "")
+    plt.close("all")
+    picture = plt.imread(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture[0, 0].tolist() == [1, 1, 1, 1]
+    assert (plotting.STYLE["figure.facecolor"], plotting.STYLE["savefig.facecolor"]) == ("white", "white")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_character_that_no_font_has_is_drawn_without_a_warning():
+    plt.title("\U000f0000 \u0e01 年")
+    plotting._bundle(plt.gcf(), "")
+    plt.close("all")
+
+
+class Screen:
+    """What IPython's display was asked to show and to update."""
+
+    def __init__(self, monkeypatch):
+        self.shown, self.updated, self.now = [], [], 100.0
+        display = pytest.importorskip("IPython.display")
+        monkeypatch.setattr(display, "display", self.display)
+        monkeypatch.setattr(plotting.runtime, "has_front_end", lambda: True)
+        monkeypatch.setattr(plotting.time, "monotonic", lambda: self.now)
+
+    def display(self, data, *, raw, metadata, display_id):
+        assert raw
+        assert display_id is True
+        self.shown.append((data["text/plain"], metadata["image/png"]["alt"]))
+        return self
+
+    def update(self, data, *, raw, metadata):
+        self.updated.append((data["text/plain"], metadata["image/png"]["alt"]))
+
+
+def test_live_curves_are_one_picture_that_changes_at_most_every_few_seconds(monkeypatch):
+    screen = Screen(monkeypatch)
+    update = plotting.live_curves(ylabel="loss (nats)", every=2.0)
+    for epoch in range(1, 7):
+        update({"train": [1.0] * epoch, "test": []})
+        screen.now += 1
+    assert [alt for alt, _ in screen.shown] == ["loss (nats) over epoch: train ends at 1"]
+    assert len(screen.updated) == 2  # epochs 3 and 5
+    update({"train": [0.5] * 7, "test": [0.75] * 7}, last=True)
+    assert screen.updated[-1] == ("loss (nats) over epoch: train ends at 0.5, test ends at 0.75",) * 2
+    assert plt.get_fignums() == []
+
+
+def test_live_curves_wait_for_the_first_number(monkeypatch):
+    screen = Screen(monkeypatch)
+    update = plotting.live_curves(ylabel="loss (nats)")
+    update({"train": []}, last=True)
+    update({}, last=True)
+    assert not screen.shown
+    update({"train": [1.0]})
+    assert len(screen.shown) == 1
+
+
+def test_live_curves_leave_the_figure_of_a_cell_alone(monkeypatch):
+    Screen(monkeypatch)
+    mine = plt.figure()
+    plotting.live_curves(ylabel="loss (nats)")({"train": [2.0, 1.0]})
+    assert plt.gcf() is mine
+    assert not mine.axes
+    plt.close("all")
+
+
+def test_without_somebody_to_look_live_curves_do_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(plotting, "_draw_curves", None)  # would fail when called
+    update = plotting.live_curves(ylabel="loss (nats)")
+    update({"train": [1.0]}, last=True)
+    assert capsys.readouterr() == ("", "")

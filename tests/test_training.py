@@ -351,7 +351,7 @@ def test_live_curves_are_drawn_where_somebody_looks(monkeypatch):
         plotting, "live_curves", lambda **_: lambda curves, last=False: drawn.append((set(curves), last))
     )
     training.fit(line(), two_heaps(), two_heaps(role="test"), epochs=3, batch_size=16, lr=0.1, live=True)
-    assert drawn == [({"train", "test"}, False)] * 2 + [({"train", "test"}, True)]
+    assert drawn == [({"train", "test"}, False)] * 3 + [({"train", "test"}, True)]
 
 
 # ---- checkpoints
