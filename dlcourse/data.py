@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-CHUNK = 50  # batches of sequences that are sorted by length together
+CHUNK = 100  # batches of sequences that are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def batches(whole: Split, batch_size: int, generator: Generator, *, balanced: bo
 
     balanced  True: draw with replacement so that every class comes equally often; labels (N,), int64
 
-    Sequences of like length come together: sorted within chunks of 50 batches, which are then shuffled. Else every
+    Sequences of like length come together: sorted within chunks of 100 batches, which are then shuffled. Else every
     batch is as long as its longest, and most of the work is spent on filling.
     """
     if batch_size < 1 or not len(whole):
@@ -150,7 +150,7 @@ def batches(whole: Split, batch_size: int, generator: Generator, *, balanced: bo
         yield from order.split(batch_size)
         return
     for chunk in order.split(CHUNK * batch_size):
-        size = whole.lengths[chunk].reshape(len(chunk), -1).sum(1)
+        size = whole.lengths[chunk].reshape(len(chunk), -1).amax(1)
         groups = chunk[size.argsort(stable=True)].split(batch_size)
         for i in torch.randperm(len(groups), generator=generator).tolist():
             yield groups[i]
@@ -279,10 +279,10 @@ SETS = {
     "fashion_mnist": ("real", "70,000 pieces of clothing, grey, 28 x 28; 31 MB to download"),
     "cifar10": ("real", "60,000 small photographs of 10 kinds, colour, 32 x 32; 170 MB to download"),
     "folder": ("real", "your own pictures: load('folder', path='pictures') with one folder a class"),
-    "places": ("places", "names of countries and languages in 18 languages: which language is it? embedded"),
+    "places": ("places", "countries, languages, scripts, currencies: in which of 18 languages is the name? embedded"),
     "dates": ("dates", "dates as people write them in many languages, and as 2026-11-21; embedded"),
     "phrases": ("phrases", "dates, lists, units and money in English and in French; embedded"),
-    "docs": ("docs", "the Python language reference as text, to learn to write it; embedded"),
+    "docs": ("docs", "the Python language reference as text, to learn to write it, or docstrings=True; embedded"),
     "shakespeare": ("texts", "a million characters of plays; 1 MB to download"),
     "surnames": ("texts", "20,000 surnames of 18 languages; 0.2 MB to download"),
     "first_names": ("texts", "32,000 first names; 0.2 MB to download"),
