@@ -9,6 +9,7 @@ is some ten times faster than fetching examples one by one. How each set is made
 """
 
 import importlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 CHUNK = 100  # batches of sequences that are sorted by length together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)  # a notebook shows one line, not a page of numbers
 class Split:
     """N examples and what they are.
 
@@ -40,18 +41,23 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"{self.role or 'split'}: {len(self):,}, {_what(self)}"
+
     def take(self, index: Tensor) -> "Split":
         """The examples at `index` (B,), int64; of tokens only as many columns as the longest of them fills."""
-        inputs, labels, lengths, more = (_pick(x, index) for x in (self.inputs, self.labels, self.lengths, self.more))
+        several = _several(self.inputs)
+        inputs = tuple(_rows(x, index) for x in self.inputs) if several else _rows(self.inputs, index)
+        labels, lengths = _rows(self.labels, index), None if self.lengths is None else _rows(self.lengths, index)
         if lengths is not None and len(lengths):
             longest = lengths.reshape(len(lengths), -1).amax(0).tolist()
-            several = isinstance(inputs, tuple)
             cut = [_cut(x, n) for x, n in zip(inputs if several else [inputs], longest, strict=True)]
             inputs, labels = tuple(cut) if several else cut[0], _cut(labels, longest[-1])
+        more = {name: _rows(x, index) for name, x in self.more.items()}
         return replace(self, inputs=inputs, labels=labels, lengths=lengths, more=more)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class DataSet:
     name: str
     train: Split
@@ -61,7 +67,7 @@ class DataSet:
     licence: str
     note: str = ""  # what depends on an installed version: which, its size and hash
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         return f"{self.name}: {len(self.train):,} train, {len(self.test):,} test, {_what(self.train)}{classes}"
 
@@ -133,8 +139,7 @@ def batches(whole: Split, batch_size: int, generator: Generator, *, balanced: bo
     Sequences of like length come together: sorted within chunks of 100 batches, which are then shuffled. Else every
     batch is as long as its longest, and most of the work is spent on filling.
     """
-    if batch_size < 1 or not len(whole):
-        raise ValueError(f"batches: {len(whole)} examples in batches of {batch_size}: pass 1 or more of both")
+    _refuse("batches", whole, batch_size)
     if balanced:
         labels = _classes_of(whole.labels)
         if labels is None:
@@ -169,19 +174,25 @@ class Items(Dataset):
         return len(self.split)
 
     def __getitem__(self, i: int):
-        image, label = self.split.inputs[i], self.split.labels[i]
-        return (self.transform(image) if self.transform else image), label
+        x = self.split.inputs
+        one = tuple(part[i] for part in x) if _several(x) else x[i]
+        return (self.transform(one) if self.transform else one), self.split.labels[i]
 
 
 def loader(whole: Split, batch_size: int, *, seed: int = 0, shuffle: bool = True, workers: int = 0) -> DataLoader:
     """A torch DataLoader over (inputs, labels) that fetches a whole batch at once, six times faster than item by item.
 
     shuffle  False: in the order of the split, for measuring
-    workers  processes that fetch ahead; 0: none, the fastest for what is in memory
+    workers  processes that fetch ahead, at most one for each core; 0: none, the fastest for what is in memory
     """
-    return DataLoader(
-        _Whole(whole), batch_size=None, sampler=_Order(whole, batch_size, seed, shuffle), num_workers=workers
-    )
+    _refuse("loader", whole, batch_size)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    order, workers = _Order(whole, batch_size, seed, shuffle), min(workers, cores)  # with more, torch warns
+    return DataLoader(_Whole(whole), batch_size=None, sampler=order, num_workers=workers, collate_fn=_as_it_is)
+
+
+def _as_it_is(batch):
+    return batch  # torch would make lists of the tuples
 
 
 class _Whole(Dataset):
@@ -214,20 +225,24 @@ class _Order(torch.utils.data.Sampler):
         return iter(torch.arange(len(self.split)).split(self.batch_size))
 
 
+def _refuse(who: str, whole: Split, batch_size: int) -> None:
+    if batch_size < 1 or not len(whole):
+        raise ValueError(f"{who}: {len(whole)} examples in batches of {batch_size}: pass 1 or more of both")
+
+
 def _cut(x: Tensor, longest: int) -> Tensor:
     return x[:, :longest] if x.dim() == 2 and x.dtype == torch.int64 else x
 
 
-def _pick(x, index: Tensor):
+def _several(inputs) -> bool:
+    """A tuple of tensors, not one tensor and not N strings?"""
+    return isinstance(inputs, tuple) and len(inputs) > 0 and isinstance(inputs[0], Tensor)
+
+
+def _rows(x, index: Tensor):
     """The rows of x at `index`, whatever kind of rows they are."""
-    if x is None:
-        return None
-    if isinstance(x, dict):
-        return {name: _pick(value, index) for name, value in x.items()}
     if isinstance(x, Tensor):
         return x.index_select(0, index.to(x.device))  # 20 times faster than x[index] on bytes
-    if x and isinstance(x[0], Tensor):  # several inputs
-        return tuple(_pick(part, index) for part in x)
     return tuple(x[i] for i in index.tolist())
 
 
@@ -267,6 +282,7 @@ SETS = {
         "glyphs",
         "printed characters in many fonts, grey 28 x 28 or colour 32 x 32; made here",
     ),
+    "colour_digits": ("colour_digits", "the handwritten digits in colour on coloured ground, 32 x 32; embedded"),
     "scenes": ("scenes", "pictures of several objects with masks, boxes and captions; made here"),
     "line": ("points", "points about a straight line; made here"),
     "rings": ("points", "points on two or more rings, in the plane; made here"),
