@@ -41,9 +41,11 @@ def show_set(dataset) -> None:
     elif isinstance(inputs, Tensor) and inputs.dim() == 4 and by_class:
         _show_classes(dataset)
     elif isinstance(inputs, Tensor) and inputs.dim() == 4:
-        boxes = getattr(dataset.train, "more", {}).get("boxes")
-        masks = labels[:8] if isinstance(labels, Tensor) and labels.dim() == 3 else None
-        show_scenes(inputs[:8], masks, boxes[:8] if boxes is not None else None, classes)
+        known = {"masks": None, "boxes": None} | getattr(dataset.train, "more", {})
+        if isinstance(labels, Tensor) and labels.dim() == 3:
+            known["boxes" if labels.is_floating_point() else "masks"] = labels
+        boxes = None if known["boxes"] is None else [b[b[:, 0] >= 0] for b in known["boxes"][:8]]  # -1 fills up
+        show_scenes(inputs[:8], None if known["masks"] is None else known["masks"][:8], boxes, classes)
     elif isinstance(inputs, Tensor) and inputs.dim() == 2 and inputs.shape[1] <= 2 and inputs.is_floating_point():
         _show_points(dataset, labels if by_class else None)
     else:

@@ -298,6 +298,7 @@ _PACKAGES = (  # import name, distribution, oldest version, state where it is mi
     ("sklearn", "scikit-learn", (1, 4), "miss", "pip install --upgrade scikit-learn (the digits come with it)"),
     ("torchvision", "torchvision", (0, 26), "note", "pip install --upgrade torchvision (for the image labs)"),
     ("babel", "babel", (2, 12), "note", "pip install --upgrade babel (for the labs on names and dates)"),
+    ("skimage", "scikit-image", (0, 22), "note", "pip install --upgrade scikit-image (for its photographs)"),
     ("safetensors", "safetensors", (0, 4), "note", "pip install --upgrade safetensors (for transfer learning)"),
     ("ipywidgets", "ipywidgets", (8, 0), "note", "pip install --upgrade ipywidgets (for sliders)"),
 )
