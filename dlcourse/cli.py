@@ -39,7 +39,7 @@ def _parser():
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_build, _add_init_course, _add_grade, _add_demo, _add_doctor):
+    for add in (_add_build, _add_init_course, _add_grade, _add_grades, _add_demo, _add_doctor, _add_check, _add_submit):
         add(commands)
     return parser
 
@@ -177,6 +177,48 @@ def _grade(args) -> int:
     return 1 if outcome.unplaced or any(r["problem"] for r in outcome.records) else 0
 
 
+# ---- grades
+
+
+def _add_grades(commands):
+    parser = _command(
+        commands,
+        "grades",
+        _grades,
+        "Make the table of final grades from what was graded and marked, by the rules of course.toml.",
+        "Nothing is run: an extension that is granted, a rule that is changed, a mark that is given counts at once.\n"
+        "Exit status: 0 all grades stand, 1 some are provisional or could not be placed (named), 2 wrong use.\n"
+        "  dlcourse grades --course ../course --so-far\n"
+        "  dlcourse grades --course ../course --lms canvas --roster canvas_export.csv",
+    )
+    parser.add_argument("--course", metavar="DIR", default="course", help="the course folder (default: course)")
+    text = "the students, as CSV: the gradebook or list of participants that the LMS exports; nobody else gets a grade"
+    parser.add_argument("--roster", metavar="FILE", help=text)
+    text = "write a file for Canvas or Moodle; --roster is then what that exports"
+    parser.add_argument("--lms", choices=("canvas", "moodle"), help=text)
+    text = "where to write it (default: reports/grades.csv of the course folder, reports/grades_LMS.csv with --lms)"
+    parser.add_argument("--out", metavar="FILE", help=text)
+    parser.add_argument("--so-far", action="store_true", help="leave out what is not due yet or not marked yet")
+
+
+def _grades(args) -> int:
+    from pathlib import Path
+
+    from dlcourse.staff import final, notebooks
+
+    if args.lms and not args.roster:
+        raise StaffError(f"--lms {args.lms} needs --roster: the file that {args.lms.title()} exports, with its own ids")
+    name = f"grades_{args.lms}.csv" if args.lms else "grades.csv"
+    path = Path(args.out) if args.out else Path(args.course) / "reports" / name
+    made = final.final_grades(args.course, args.roster, args.so_far)
+    text = final.lms_csv(made, args.lms) if args.lms else final.grades_csv(made)
+    if not args.out:
+        path.parent.mkdir(exist_ok=True)
+    notebooks.write(path, text)
+    print(final.table(made), "", *made.problems, *made.notes, f"grades    {notebooks.shown(path)}", sep="\n")
+    return 0 if made.settled else 1
+
+
 class _progress:
     """A bar on the terminal's stderr: how many are done, how long the rest takes."""
 
@@ -307,6 +349,90 @@ _PROGRAMS = (  # what, any of these commands, when it is needed
     ("Containers", ("podman", "docker"), "to run the course in a container"),
     ("Slurm", ("sbatch", "srun"), "on a cluster that has it"),
 )
+
+
+# ---- check, submit: for students
+
+
+def _add_check(commands):
+    parser = _command(
+        commands,
+        "check",
+        _check,
+        "Run your NOTEBOOK from top to bottom in a fresh kernel and say what the grader will say.",
+        "The visible tests are run, the form is looked at (name, file name, cells); the notebook is not changed.\n"
+        "Exit status: 0 nothing to mend, 1 something failed or is unanswered (named above), 2 wrong use.\n"
+        "  dlcourse check hw1_mlp.ipynb\n"
+        "  dlcourse check labs/lab01_line/lab01_line.ipynb --timeout 120",
+    )
+    parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook that you work in; save it first")
+    text = "seconds for one cell and for one test; a notebook has ten times that, at least 120 (default: 60)"
+    parser.add_argument("--timeout", metavar="S", type=float, default=60.0, help=text)
+
+
+def _check(args) -> int:
+    from dlcourse.staff import handin
+
+    looked = handin.look(args.notebook)
+    done, text = _rehearse(looked, args.timeout)
+    print(text)
+    return 0 if done else 1
+
+
+def _rehearse(looked, timeout) -> tuple[bool, str]:
+    """(whether nothing is left to mend, what to print)."""
+    from tqdm import tqdm
+
+    from dlcourse.staff import fresh, handin
+    from dlcourse.staff.sandbox import Limits
+
+    if not timeout > 0:
+        raise StaffError(f"--timeout {timeout:g}: write a number of seconds above 0, such as 60")
+    limits = Limits(cell_seconds=timeout, notebook_seconds=max(120, 10 * timeout))
+    with tqdm(unit="cell", leave=False, dynamic_ncols=True, disable=None) as bar:  # None: not in a pipe
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = fresh.rehearse(looked.plan, looked.merged, looked.path.absolute().parent, limits, progress)
+    return handin.is_done(looked, found), handin.report(looked, found)
+
+
+def _add_submit(commands):
+    parser = _command(
+        commands,
+        "submit",
+        _submit,
+        "Write your NOTEBOOK under the name that the course asks for, with a receipt; you upload that file.",
+        "Your name is taken from the cell NAME = ... of the notebook. Nothing is sent anywhere.\n"
+        "Exit status: 0 written, 1 something has to be mended first (named above), 2 wrong use.\n"
+        "  dlcourse submit hw1_mlp.ipynb\n"
+        "  dlcourse submit hw1_mlp.ipynb --to ~/Desktop --check",
+    )
+    parser.add_argument("notebook", metavar="NOTEBOOK", help="the notebook that you work in; save it first")
+    parser.add_argument("--to", metavar="DIR", help="where to write it (default: beside the notebook)")
+    parser.add_argument("--again", action="store_true", help="replace your earlier hand-in there; it is kept")
+    parser.add_argument("--check", action="store_true", help="first run the tests and show what `check` says")
+
+
+def _submit(args) -> int:
+    from dlcourse.staff import handin, notebooks
+
+    looked = handin.look(args.notebook)
+    if looked.keeps:
+        print("Not handed in:", *looked.keeps, sep="\n", file=sys.stderr)
+        return 1
+    if args.check:
+        print(_rehearse(looked, 60.0)[1], end="\n\n")
+    receipt = handin.submit(looked, args.to, args.again)
+    for text in () if args.check else looked.mend:
+        print(f"note: {text}")
+    print(receipt.text)
+    if receipt.kept:
+        print(f"Your earlier hand-in is kept as {notebooks.shown(receipt.kept)}.")
+    print(f"Now upload {notebooks.shown(receipt.path)} where your course collects work.")
+    return 0
 
 
 if __name__ == "__main__":

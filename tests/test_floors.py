@@ -14,18 +14,27 @@ PACKAGE = Path(__file__).parents[1] / "dlcourse"
 FLOORS = {
     "cli": 10,
     "staff.demo": 9,
+    "staff.final": 8.5,
     "staff.grading": 8.5,
     "staff.gradebook": 8,
+    "staff.handin": 8,
+    "staff.fresh": 7.6,
+    "staff.ledger": 7.6,
     "staff.run": 7.5,
     "staff.submissions": 7,
     "staff.course_folder": 7,
     "staff.notebooks": 6.5,
+    "staff.lms": 6.2,
+    "staff.points": 6.2,
     "staff.policy": 6,
+    "staff.format_rules": 6,
     "staff.sandbox": 6,
     "staff.plan": 6,
     "staff.pages": 6,
+    "staff.rehearsal": 5.8,  # in a student's own kernel
     "staff.judge": 5.6,  # the programs that run inside a sandbox: standard library at the top, torch when needed
     "staff.box": 5.4,
+    "staff.tables": 5.2,
     "staff.wire": 5.2,
     "staff": 5,  # its error class
     # ---- notebooks stop here
@@ -42,7 +51,7 @@ FLOORS = {
     "sets.dates": 2.5,
     "sets.digits": 2.4,
     "sets.docs": 2.5,
-    "sets.glyphs": 2.5,
+    "sets.glyphs": 2.4,
     "sets.photographs": 2.5,
     "sets.phrases": 2.5,
     "sets.places": 2.5,

@@ -133,6 +133,21 @@ def test_a_long_epoch_says_how_it_goes(monkeypatch, capsys):
 # ---- shapes and labels of every kind
 
 
+@pytest.mark.parametrize(("b", "k", "t"), [(2, 3, 4), (5, 7, 6)])
+def test_cross_entropy_takes_scores_of_classes_of_tokens_and_of_masks(b, k, t):
+    generator = torch.Generator().manual_seed(b)
+    shapes = [((b, k), (b,)), ((b, t, k), (b, t)), ((b, k, t, t + 1), (b, t, t + 1))]
+    for scores, labels in shapes:
+        scores = torch.randn(scores, generator=generator)
+        labels = torch.randint(1, k, labels, generator=generator)
+        classes_last = scores.movedim(1, -1) if scores.dim() == 4 else scores
+        right = classes_last.log_softmax(-1).gather(-1, labels.unsqueeze(-1))
+        assert training.cross_entropy(scores, labels) == pytest.approx(-float(right.mean()), rel=1e-5)
+    scores, shares = torch.randn(b, k, generator=generator), torch.rand(b, k, generator=generator).softmax(1)
+    expected = -(shares * scores.log_softmax(1)).sum(1).mean()
+    assert training.cross_entropy(scores, shares) == pytest.approx(float(expected), rel=1e-5)
+
+
 @pytest.mark.parametrize("length", [5, 9])
 def test_cross_entropy_of_tokens_does_not_count_the_filling(length):
     generator = torch.Generator().manual_seed(0)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from urllib.parse import quote
 
 from dlcourse.staff import StaffError, notebooks
 from dlcourse.staff.policy import FOLDERS, load
@@ -129,7 +130,7 @@ def put(directory: Path, course_name: str, id: str, notebook: str, instructor, d
 
 def _check_place(root, directory):
     """The folder keeps names and scores: it may not lie where it would be published or overwrite something."""
-    closed = [root / folder for folder in (*FOLDERS.values(), "dlcourse", "tests", "docs")]
+    closed = [root / folder for folder in (*FOLDERS, "dlcourse", "tests", "docs")]
     if directory == root or any(directory.is_relative_to(folder) for folder in closed):
         raise StaffError(f"{directory}: holds the course's sources: choose a folder outside, such as ../course")
     if directory.is_dir() and any(directory.iterdir()) and not (directory / "nbgrader_config.py").is_file():
@@ -201,6 +202,24 @@ def gradebook(directory: Path, course_name: str):
 
         with Gradebook(_db_url(directory), slug(course_name)) as book:
             yield book
+
+
+@contextmanager
+def read_only(directory: Path):
+    """A connection to the gradebook that changes nothing in it; None where there is no gradebook."""
+    path = Path(os.path.abspath(directory)) / "gradebook.db"
+    if not path.is_file():
+        yield None
+        return
+    with _sql_errors(directory):
+        from sqlalchemy import create_engine
+
+        engine = create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true")
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
 
 @contextmanager

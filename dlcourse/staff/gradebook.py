@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dlcourse.staff import StaffError, course_folder, notebooks
+from dlcourse.staff import StaffError, course_folder, notebooks, tables
 
 
 def publish(outcome) -> None:
@@ -22,10 +22,10 @@ def publish(outcome) -> None:
     _fill(outcome)
     for record in outcome.records:
         student = record["student"]
-        if record["student"] not in outcome.fresh and feedback_path(outcome, student).exists():
+        if student not in outcome.fresh | outcome.changed and feedback_path(outcome, student).exists():
             continue
         try:
-            if record["problem"] is None:
+            if record["problem"] is None and not record["handed_in_by"]:
                 text = notebooks.dumps(autograded_notebook(outcome, record))
                 _write_if_changed(_autograded_path(outcome, student), text)
             _write_if_changed(feedback_path(outcome, student), pages.feedback_page(record, outcome.plan, title))
@@ -104,7 +104,7 @@ def _fill(outcome) -> None:
     a, folder = outcome.assignment, outcome.folder.resolve()
     with course_folder.gradebook(folder, _course_name(outcome)) as book:
         for record in outcome.records:
-            if record["problem"] is not None:
+            if record["problem"] is not None or record["handed_in_by"]:  # a group's work is marked once
                 continue
             student = record["student"]
             try:
@@ -122,7 +122,8 @@ def _fill(outcome) -> None:
 
 
 def _penalty(record) -> float | None:
-    return round(record["score"] * (1 - record["late_factor"]), 6) if record["late_factor"] < 1 else None
+    taken = round(record["score"] - record["final_score"], 6)
+    return taken if taken > 0 else None  # nbgrader knows no bonus
 
 
 def _fill_cells(held, record, outcome) -> None:
@@ -235,26 +236,28 @@ def scores_csv(outcome) -> str:
     names = [c.name for c in outcome.plan.cells if c.points is not None]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(
-        ["student", "state", "score", "max_score", "late_days", "late_factor", "final_score", *names, "flags", "file"]
-    )
+    head = ["student", "state", "score", "max_score", "late_days", "late_factor", "deductions", "final_score"]
+    table.writerow([*head, *names, "flags", "handed_in_by", "file"])
     for r in outcome.records:
         cells = [r["cells"][n]["score"] for n in names]
-        row = [r["student"], r["state"], r["score"], r["max_score"], r["late_days"], r["late_factor"], r["final_score"]]
-        table.writerow([_plain(x) for x in [*row, *cells, "; ".join(r["flags"]), r["file"]]])
+        row = [r["student"], r["state"], r["score"], r["max_score"], r["late_days"], r["late_factor"]]
+        taken = "; ".join(f"{d['what']} {d['points']:g}" for d in r["deductions"])
+        row += [taken, r["final_score"], *cells, "; ".join(r["flags"]), r["handed_in_by"], r["file"]]
+        table.writerow([_plain(x) for x in row])
     return out.getvalue()
 
 
 def _plain(value):
     if isinstance(value, str):
-        return "'" + value if value[:1] in "=+-@\t\r" else value
+        return tables.plain(value)
     return "" if value is None else f"{value:g}" if isinstance(value, float) else value
 
 
 def as_json(outcome) -> str:
     """What `--json` writes: a list with one object a submission, one a line."""
     keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
-    more = ("state", "problem", "file", "submitted", "late_days", "late_factor", "final_score")
+    more = ("state", "problem", "file", "submitted", "due", "late_days", "late_factor", "deductions", "final_score")
+    more += ("completion", "handed_in_by")
     rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=True) for r in outcome.records]
     return "[\n" + ",\n".join(rows) + "\n]\n"
 
@@ -294,7 +297,7 @@ def summary(outcome) -> str:
 
     fresh, kept = len(outcome.fresh), len(outcome.records) - len(outcome.fresh)
     ran = sum(r["problem"] is None for r in outcome.records if r["student"] in outcome.fresh)
-    marking = sum(r["state"] == "needs marking" for r in outcome.records)
+    marking = sum(r["state"] == "needs marking" and not r["handed_in_by"] for r in outcome.records)
     lines = [f"{ran} graded by their tests" if fresh else "Nothing to grade: every hand-in has its record already."]
     if fresh > ran:
         lines[0] += f", {fresh - ran} could not be run"

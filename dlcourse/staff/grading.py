@@ -13,11 +13,11 @@ import os
 import platform
 import re
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from dlcourse.staff import StaffError, notebooks, policy
+from dlcourse.staff import StaffError, ledger, notebooks, policy
 from dlcourse.staff.plan import Plan, make_plan, read_cells
 from dlcourse.staff.run import Cancelled, Grader
 from dlcourse.staff.sandbox import Limits, require_sandbox
@@ -57,6 +57,7 @@ class Outcome:
     notes: list[str]  # for the instructor
     folder: Path
     trusted: bool
+    changed: set[str] = field(default_factory=set)  # students for whom the rules say something else than before
 
 
 # ---------------------------------------------------------------------------------------------------- the assignment
@@ -227,46 +228,66 @@ def grade(
     if not trust:
         require_sandbox()
     folder = Path(folder)
+    rules = rules_for(assignment, folder)
     with only_grader(folder):
         records = Records(folder / "records" / assignment.label, environment_digest())
         assets = _assets(assignment, folder)
-        plan, notes = calibrate(assignment, records, limits, assets, trust)
-        results: dict[str, dict] = {}
-        todo = []
-        for submission in found:
-            record = records.read(submission, plan, limits)
-            if record is None:
-                todo.append(submission)
-            else:
-                results[submission.student] = _as_submitted(record, submission)
-        if todo:
-            _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progress, len(found))
-        outcome = Outcome(
-            assignment, plan, [_with_policy(results[s.student], assignment) for s in found],
-            {s.student for s in todo}, unplaced, notes, folder, trust,
-        )  # fmt: skip
+        with _one_grader(limits, assets, trust) as grader_of:
+            plan, notes = calibrate(assignment, records, grader_of)
+            results: dict[str, dict] = {}
+            todo = []
+            for submission in found:
+                record = records.read(submission, plan, limits)
+                if record is None:
+                    todo.append(submission)
+                else:
+                    results[submission.student] = _as_submitted(record, submission)
+            if todo:
+                _grade_all(todo, grader_of(plan), records, limits, jobs, results, progress, len(found))
+        fresh = {s.student for s in todo}
+        own, place = [results[s.student] for s in found], records.folder / ledger.NAME
+        settled, changed = ledger.settle(place, own, plan, rules, assignment.notebook)
+        fresh = {r["student"] for r in settled if (r["handed_in_by"] or r["student"]) in fresh}
+        outcome = Outcome(assignment, plan, settled, fresh, unplaced, notes, folder, trust, changed)
         from dlcourse.staff import gradebook
 
         gradebook.publish(outcome)
     return outcome
 
 
-def _grade_all(todo, plan, records, limits, assets, trust, jobs, results, progress, total) -> None:
+@contextlib.contextmanager
+def _one_grader(limits, assets, trust):
+    """Gives a function plan -> Grader, one for all plans: its sandboxes import torch once, which takes seconds."""
+    made: list[Grader] = []
+
+    def grader_of(plan: Plan) -> Grader:
+        if not made:
+            made.append(Grader(plan, limits, assets=assets, trust=trust))
+        made[0].plan = plan
+        return made[0]
+
+    try:
+        yield grader_of
+    finally:
+        for grader in made:
+            grader.close()
+
+
+def _grade_all(todo, grader: Grader, records, limits, jobs, results, progress, total) -> None:
     jobs = min(jobs or os.cpu_count() or 1, len(todo))
-    with Grader(plan, limits, assets=assets, trust=trust) as grader:
-        pool = ThreadPoolExecutor(jobs)
-        try:
-            waiting = {pool.submit(_grade_one, grader, s, records, limits): s for s in todo}
-            for future in as_completed(waiting):
-                submission = waiting[future]
-                results[submission.student] = future.result()
-                if progress is not None:
-                    progress(len(results), total, results[submission.student])
-        except BaseException:
-            grader.cancel()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        waiting = {pool.submit(_grade_one, grader, s, records, limits): s for s in todo}
+        for future in as_completed(waiting):
+            submission = waiting[future]
+            results[submission.student] = future.result()
+            if progress is not None:
+                progress(len(results), total, results[submission.student])
+    except BaseException:
+        grader.cancel()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _grade_one(grader: Grader, submission: Submission, records: Records, limits: Limits) -> dict:
@@ -300,20 +321,15 @@ def _as_submitted(record: dict, submission: Submission) -> dict:
     return record
 
 
-def _with_policy(record: dict, assignment: Assignment) -> dict:
-    """Add what course.toml says about lateness: `late_days`, `late_factor`, `final_score`."""
-    from datetime import datetime
+def rules_for(assignment: Assignment, folder: Path) -> policy.Course | None:
+    """The course's rules with what the course folder says of single students; None where there are none.
 
-    course, factor, days = assignment.course, 1.0, 0.0
-    facts = course.assignments.get(assignment.id) if course is not None else None
-    if facts is not None and record["submitted"]:
-        days = policy.lateness_days(facts.due, datetime.fromisoformat(record["submitted"]))
-        rule = course.late.get(facts.kind)
-        factor = policy.late_factor(rule, days) if rule is not None else 1.0
-    record["late_days"], record["late_factor"] = round(days, 3), factor
-    record["final_score"] = None if record["score"] is None else round(record["score"] * factor, 6)
-    record["flags"] = [f for f in record["flags"] if f != "late"] + (["late"] if factor < 1 else [])
-    return record
+    For a notebook that does not belong to this course they stand in a course.toml in the course folder.
+    """
+    course, path = assignment.course, folder / "course.toml"
+    if course is None and path.is_file():
+        course = policy.load(path, without=policy.PUBLIC)
+    return None if course is None else policy.with_students(course, folder)
 
 
 def _assets(assignment: Assignment, folder: Path) -> Path | None:
@@ -338,7 +354,7 @@ def _assets(assignment: Assignment, folder: Path) -> Path | None:
     return target.resolve() if any(target.iterdir()) else None
 
 
-def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[str]]:
+def calibrate(assignment, records, grader_of) -> tuple[Plan, list[str]]:
     """Grade the instructor's own solutions first: every test must give them all its points.
 
     A test that does not pass when it is split between judge and box, but does beside the student's code, is run there
@@ -353,17 +369,16 @@ def calibrate(assignment, records, limits, assets, trust) -> tuple[Plan, list[st
     except (OSError, ValueError):
         kept = None
     if kept is None or kept["broken"]:  # what failed may have failed for want of time: look again
-        kept = _calibrate(plan, cells, model, limits, assets, trust)
+        kept = _calibrate(plan, cells, model, grader_of)
         records.write(path, kept)
     plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))
     plan.broken = frozenset(kept["broken"])
     return plan, kept["notes"]
 
 
-def _calibrate(plan, cells, model, limits, assets, trust) -> dict:
+def _calibrate(plan, cells, model, grader_of) -> dict:
     def short_of(plan):
-        with Grader(plan, limits, assets=assets, trust=trust) as grader:
-            record = grader.grade(Submission(model.student, model.file, model.digest, model.cells))
+        record = grader_of(plan).grade(Submission(model.student, model.file, model.digest, model.cells))
         if record["problem"]:
             raise StaffError(f"{plan.assignment}: the instructor's own solution: {record['problem']}")
         done = record["cells"]

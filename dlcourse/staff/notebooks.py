@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from dlcourse.staff import StaffError
-from dlcourse.staff.policy import FOLDERS, NAME, Course, load
+from dlcourse.staff.policy import FOLDERS, KINDS, NAME, Course, load
 
 MARKS = {"solution": "code", "test": "code", "answer": "markdown"}  # mark -> kind of its cell
 LONGEST = 25  # lines of a cell
@@ -98,7 +98,7 @@ def find_root(start=None) -> Path:
 def assignments(root) -> list[str]:
     """Ids of all folders of labs/ and homework/ that hold a source, sorted, labs first."""
     found = []
-    for folder in FOLDERS.values():
+    for folder in FOLDERS:
         for path in sorted((Path(root) / folder).glob("*/*.py")):
             id = path.parent.name
             if path.name != "answers.py" and NAME.fullmatch(id) and id not in found:
@@ -108,7 +108,7 @@ def assignments(root) -> list[str]:
 
 def source_path(root, id: str) -> Path:
     """The source of assignment `id`."""
-    for folder in FOLDERS.values():
+    for folder in FOLDERS:
         path = Path(root) / folder / id / f"{id}.py"
         if NAME.fullmatch(id) and path.parent.is_dir():
             others = sorted(other.name for other in path.parent.glob("*.py") if other.name != "answers.py")
@@ -118,7 +118,7 @@ def source_path(root, id: str) -> Path:
                 raise SourceError(f"{shown(path.parent / others[0])}:1: rename it to {path.name}, as its folder")
     near = get_close_matches(id, assignments(root), n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(assignments(root)) or 'none'}"
-    raise SourceError(f"no assignment {id} in {' or '.join(f'{folder}/' for folder in FOLDERS.values())}: {hint}")
+    raise SourceError(f"no assignment {id} in {' or '.join(f'{folder}/' for folder in FOLDERS)}: {hint}")
 
 
 def shown(path) -> str:
@@ -335,8 +335,8 @@ def _check_place(source, course):
     if assignment is None:
         hint = _nearest(source.id, course.assignments, "assignment in course.toml")
         return [f"{file}:1: {hint}: write a table [assignments.{source.id}] there"]
-    if folder.parent.name in FOLDERS.values() and folder.parent.name != FOLDERS[assignment.kind]:
-        wanted = FOLDERS[assignment.kind]
+    if folder.parent.name in FOLDERS and folder.parent.name != KINDS[assignment.kind]:
+        wanted = KINDS[assignment.kind]
         return [f"{file}:1: course.toml says that {source.id} is a {assignment.kind}: move its folder to {wanted}/"]
     return []
 
@@ -601,7 +601,7 @@ def _with_badge(text: str, source: Source, course: Course) -> str:
     host, _, repository = course.publish.repository.removeprefix("https://").partition("/")
     if host != "github.com" or source.id not in course.assignments:
         return text
-    folder = FOLDERS[course.assignments[source.id].kind]
+    folder = KINDS[course.assignments[source.id].kind]
     address = f"https://colab.research.google.com/github/{repository}/blob/{course.publish.branch}"
     badge = BADGE.format(address=f"{address}/{folder}/{source.id}/{source.id}.ipynb")
     title, _, rest = text.partition("\n")

@@ -590,6 +590,20 @@ _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
     "encoding mended": (None, "text encoding mended"),
     "old format": ("The file is in an old notebook format. It was read all the same.", "old notebook format"),
     "damaged cell": ("One cell was damaged and could not be read.", "a damaged cell left out"),
+    "no name": (None, "no name in the name cell"),
+    "text in code": (
+        "A written answer stands in a code cell. It is read all the same; next time, write it into the Markdown cell.",
+        "a written answer in a code cell, its Markdown cell blank",
+    ),
+    "by a partner": (
+        "This is the notebook that your group handed in; it counts for each of you.",
+        "the group’s work, handed in by another member",
+    ),
+    "two in the group": (
+        "More than one of your group handed in. The newest notebook counted for all of you.",
+        "several members handed in; the newest counted for all",
+    ),
+    "excused": ("You are excused from this assignment: it does not enter your grade.", "excused: counts for nothing"),
     "two files": ("You handed in more than once. The newest file counted.", "more than one file; the newest counted"),
     "test replaced": (
         "A test passed whatever your code did, because something it relies on had been replaced. It gives no points.",
@@ -662,23 +676,42 @@ def _encouragement(passed: int, tests: list) -> str:
 
 
 def _lateness(record, waiting) -> str:
+    """What the course's rules make of the points: completion, what the form costs, lateness."""
     factor, days, score = record.get("late_factor", 1.0), record.get("late_days") or 0.0, record["score"]
-    if factor is None or factor >= 1:
+    factor = 1.0 if factor is None else factor
+    before = _completion(record.get("completion")) + _deductions(record.get("deductions") or [])
+    if factor >= 1 and not before:
         if days > 0:
             return f"<p>Handed in {_duration(days)} after the due date. No points are taken off for that.</p>"
         return ""
     final = record.get("final_score")
     final = score * factor if final is None else final
-    so_far = " so far" if waiting else ""
-    if factor <= 0:
+    so_far = " so far" if waiting and not record.get("completion") else ""
+    if factor >= 1:
+        why = ""
+    elif factor <= 0:
         why = "and the course’s rule leaves no points after that long. What you learned is yours all the same."
+    elif before:
+        why = f"so {100 * factor:.3g}&nbsp;% of what is left counts."
     else:
         product = f"{number(score)} × {factor:.3g} = {number(final)}"
         why = f"so {100 * factor:.3g}&nbsp;% of your points count: {product}{so_far}."
-    return (
-        f'<p class="final"><b>Final score{so_far}: {number(final)}.</b> '
-        f"The notebook came {_duration(days)} after the due date, {why}</p>"
+    late = f"The notebook came {_duration(days)} after the due date, {why}" if why else ""
+    return f'{before}<p class="final"><b>Final score{so_far}: {number(final)}.</b> {late}</p>'
+
+
+def _completion(done) -> str:
+    if not done:
+        return ""
+    enough = not done["of"] or done["tried"] / done["of"] >= done["needed"] - 1e-9
+    told = (
+        "so all points count" if enough else f"all points need {100 * done['needed']:.3g}&nbsp;%, so that share counts"
     )
+    return f"<p>Graded for completion: you tried {done['tried']} of {count(done['of'], 'question')}, {told}.</p>"
+
+
+def _deductions(taken: list) -> str:
+    return _list([f"{points(d['points'])} taken off: {esc(d['why'])}." for d in taken]) if taken else ""
 
 
 def _flag_for_student(word: str, record) -> str | None:

@@ -24,6 +24,7 @@ MAX_FILE = 64 << 20  # bytes of one notebook
 MAX_TOTAL = 4 << 30  # bytes that one archive may unpack to
 MAX_FILES = 20_000
 ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+RECEIPT = ".receipt.txt"  # what `dlcourse submit` writes beside a hand-in: no hand-in itself
 
 
 @dataclass
@@ -120,7 +121,7 @@ def _from_folder(where: Path, unplaced: list) -> Iterator[_File]:
                 yield from _from_zip(path, unplaced, shown + "/")
             elif name.lower().endswith(ENDINGS) or name == "timestamp.txt":
                 yield _open(path, shown)
-            elif not name.startswith(".") and name != "roster.csv":
+            elif not name.startswith(".") and name != "roster.csv" and not name.endswith(RECEIPT):
                 unplaced.append(Unplaced(_printable(shown), "not a notebook: a file that ends in .ipynb was awaited"))
 
 
@@ -189,6 +190,7 @@ def _from_zip(path: Path, unplaced: list, before: str = "", depth: int = 0) -> I
             if (
                 info.is_dir()
                 or PurePosixPath(name).name.startswith(".")
+                or name.endswith(RECEIPT)
                 or "__MACOSX" in name
                 or ".ipynb_checkpoints" in name
             ):

@@ -150,5 +150,8 @@ checks.receipt("rescale")
 # 3. Name it `First_Last_lab00_setup.ipynb` with your own names: `Ada_Lovelace_lab00_setup.ipynb`.
 # 4. Upload it where your course collects work. You may do so again until the due date; the last one counts.
 #
+# On your own computer, a terminal in this folder can help: `dlcourse check lab00_setup.ipynb` tells you what the grader
+# will say, and `dlcourse submit lab00_setup.ipynb` does step 3 and writes you a receipt.
+#
 # Your own code cells are yours: add as many as you like. Locked cells are put back before grading, so
 # changing a test changes nothing. Warnings and prints cost no points.

@@ -1,6 +1,7 @@
 """course.toml is read strictly, and its rules are fair."""
 
 import copy
+import re
 import tomllib
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -92,7 +93,32 @@ WRONG = [  # what stands in the file, what stands there instead, the one line th
     ("2027-02-19T23:59:00+01:00", "19.2.2027", '[assignments.lab01_line] due is "19.2.2027": write a date and time'),
     ("points = 6", "points = 0", "[assignments.lab01_line] points is 0: write a number above 0, such as 10"),
     ("points = 6", 'points = "6"', '[assignments.lab01_line] points is "6": write a number above 0, such as 10'),
-    ('kind = "lab"', 'kind = "quiz"', '[assignments.lab01_line] kind is "quiz": write "lab" or "homework"'),
+    (
+        'kind = "lab"',
+        'kind = "labs"',
+        '[assignments.lab01_line] kind is "labs": write "lab" or "homework" or "quiz" or',
+    ),
+    ('kind = "lab"', "kind = [1]", '[assignments.lab01_line] kind is [1]: write "lab" or "homework" or "quiz" or'),
+    ("days = 7", "days = 7\ncutoff_days = 9", '[late.lab] cutoff_days is not a known key with rule "half_then_zero"'),
+    ("penalty = 0.10", "penalty = 0.1\ncutoff_days = -1", "[late.homework] cutoff_days is -1: write days between 0"),
+    (
+        "points = 6",
+        'points = 6\nlate = "none"',
+        '[assignments.lab01_line.late] is "none": write a table that begins with',
+    ),
+    (
+        "points = 6",
+        'points = 6\nlate.rule = "x"',
+        '[assignments.lab01_line.late] rule is "x": write "none" or "per_day"',
+    ),
+    ("points = 6", "points = 6\nweight = 0", "[assignments.lab01_line] weight is 0: write a number above 0, such as 1"),
+    ("points = 6", 'points = 6\nscores = "/x.csv"', '[assignments.lab01_line] scores is "/x.csv": write a CSV file in'),
+    ("points = 6", 'points = 6\nscores = "../x.csv"', '[assignments.lab01_line] scores is "../x.csv": write a CSV'),
+    (
+        "points = 6",
+        'points = 6\nscores = "x.csv"\nlate.rule = "none"',
+        "[assignments.lab01_line] has both scores and late: scores from a file are never late",
+    ),
     ("kind = ", "knd = ", "[assignments.lab01_line] knd is not a known key: did you mean kind?"),
     ("[assignments.hw1_mlp]", "[assignments.HW-1]", "[assignments.HW-1] is not a name for an assignment: write small"),
     ("Europe/Berlin", "Europe/Brelin", '[course] timezone is "Europe/Brelin": write a time zone such as "'),
@@ -115,6 +141,50 @@ def test_every_wrong_value_has_a_line_that_says_what_to_write(old, new, line):
     with pytest.raises(PolicyError) as caught:
         policy.parse(tomllib.loads(TOML.replace(old, new, 1)))
     assert any(found.startswith(f"course.toml: {line}") for found in str(caught.value).splitlines()), caught.value
+
+
+MORE = [  # a table that may be left out, the one line that comes
+    ("[completion]\nlab = 80", "[completion] lab is 80: write a share between 0 and 1, such as 0.8"),
+    ("[completion]\nlabs = 0.8", "[completion] labs is not a known key: did you mean lab?"),
+    ("[drop_lowest]\nlab = 0.5", "[drop_lowest] lab is 0.5: write how many are left out: 0, 1, 2 or so"),
+    ("[drop_lowest]\nlab = -1", "[drop_lowest] lab is -1: write how many are left out: 0, 1, 2 or so"),
+    ("[deductions]\nlab = 1", "[deductions.lab] is 1: write a table that begins with [deductions.lab]"),
+    ("[deductions.lab]\nmisname = {points=1}", "[deductions.lab] misname is not a known key: did you mean misnamed?"),
+    ("[deductions.lab]\nno_name = 1", "[deductions.lab] no_name is 1: write { points = 1 } or { share = 0.05 }"),
+    ("[deductions.lab]\nno_name = {share = 5}", "[deductions.lab] no_name is {'share': 5}: write { points = 1 } or"),
+    (
+        "[deductions.lab]\nno_name = {share = 0.1, points = 1}",
+        "[deductions.lab] no_name is {'share': 0.1, 'points': 1}: w",
+    ),
+    ("[extensions]\nada = 1", "[extensions.ada] is 1: write a table that begins with [extensions.ada]"),
+    (
+        "[extensions]\nada.hw1 = { days = 1, reason = 'ill' }",
+        "[extensions.ada] hw1 is not a known key: did you mean hw1_mlp?",
+    ),
+    (
+        "[extensions]\nada.hw1_mlp = { days = 1 }",
+        "[extensions.ada] hw1_mlp is {'days': 1}: write { days = 3, reason = \"ill\" } or { due = ",
+    ),
+    ("[extensions]\nada.hw1_mlp = { due = '2027', reason = 'ill' }", "[extensions.ada] hw1_mlp is {'due': '2027', 're"),
+    (
+        "[extensions]\nada.hw1_mlp = { days = 1, reason = 'x' }\n'Ada'.hw1_mlp = { days = 2, reason = 'x' }",
+        "[extensions.Ada] hw1_mlp is said twice for this student: take one of the two out",
+    ),
+    ("[excused]\nada.hw1_mlp = true", '[excused.ada] hw1_mlp is true: write the reason, such as "ill"'),
+    ("[groups]\nhomewrk = 'g.csv'", "[groups] homewrk is neither a kind nor an assignment: did you mean homework?"),
+    ("[groups]\nhomework = 'g.txt'", '[groups] homework is "g.txt": write a CSV file in the course folder, such as'),
+    ("[groups.homework]\na = 'ada'", '[groups.homework] a is "ada": write a list of students, such as ["Ada_Love'),
+    ("[groups.homework]\na = ['Ada']\nb = ['ada']", "[groups.homework] ada is in a and in b: write the student once"),
+    ("[groups.homework]\na = ['../x']", "[groups.homework] '../x' cannot be a student's id: it names a folder"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), MORE)
+def test_every_wrong_value_in_a_table_that_may_be_left_out_has_a_line_too(text, line):
+    with pytest.raises(PolicyError) as caught:
+        policy.parse(tomllib.loads(TOML + text))
+    assert str(caught.value).startswith(f"course.toml: {line}"), caught.value
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("table", ["course", "publish", "file_names", "late", "weights", "assignments"])
@@ -188,6 +258,93 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
     assert policy.load(tmp_path / "course.toml").name == "Deep learning"
 
 
+def test_a_kind_whose_scores_all_come_from_files_needs_no_late_rule_and_no_due_date():
+    text = TOML.replace("homework = 0.7", "homework = 0.3\nexam = 0.4")
+    text += '[assignments.midterm]\nkind = "exam"\npoints = 40\nscores = "midterm.csv"'
+    midterm = policy.parse(tomllib.loads(text)).assignments["midterm"]
+    assert midterm == policy.Assignment("midterm", "exam", 40, None, "midterm.csv")
+
+
+def test_the_tables_for_our_own_notebooks_may_be_missing_where_a_course_has_others():
+    data = tomllib.loads(TOML)
+    del data["publish"], data["file_names"]
+    course = policy.parse(data, without=policy.PUBLIC)
+    assert course.file_pattern is None
+    assert course.assignments["hw1_mlp"].points == 10
+
+
+# ---- students.toml and groups
+
+
+def put(folder, **files):
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text, encoding="utf-8")
+
+
+def test_students_toml_adds_to_course_toml(tmp_path, course):
+    put(tmp_path, students_toml="[extensions]\nAda_Lovelace.hw1_mlp = { days = 3, reason = 'ill' }\n"
+        "[excused]\n'Alan Turing'.lab01_line = 'away'\n[groups]\nhomework = 'groups.csv'\n",
+        groups_csv="\ufeffGroup;Student\n7;Ada Lovelace\n7;alan_turing\n;Grace Hopper\n")  # fmt: skip
+    course = policy.with_students(course, tmp_path)
+    hw1, lab = course.assignments["hw1_mlp"], course.assignments["lab01_line"]
+    assert policy.due_for(course, hw1, ["ada lovelace"]) == DUE + timedelta(days=3)
+    assert policy.due_for(course, hw1, ["Grace_Hopper"]) == DUE
+    assert policy.excuse_for(course, lab, ["Alan_Turing"]) == "away"
+    assert policy.excuse_for(course, hw1, ["Alan_Turing"]) is None
+    assert course.groups_of(hw1).members("Alan Turing") == ("ada_lovelace", "alan_turing")
+    assert course.groups_of(hw1).members("Grace_Hopper") == ("grace_hopper",)
+    assert course.groups_of(lab).members("Alan Turing") == ("alan_turing",)
+    assert course.groups_of(hw1).written["ada_lovelace"] == "Ada_Lovelace"
+
+
+@pytest.mark.parametrize(
+    ("toml", "csv", "line"),
+    [
+        ("[extension]\n", "", "students.toml: extension is not a known key: did you mean extensions?"),
+        ("[excused]\nada.hw1 = 'x'", "", "students.toml: [excused.ada] hw1 is not a known key: did you mean hw1_mlp?"),
+        ("[groups]\nlab = 'groups.csv'", "a,b\n", "groups.csv:1: columns are a, b: student and group were awaited"),
+        ("[groups]\nlab = 'groups.csv'", "student,group\na,1\nA,2\n", "groups.csv:3: A is in 1 and in 2: write the st"),
+        ("[groups]\nlab = 'groups.csv'", "student,group\n../a,1\n", "groups.csv:2: '../a' cannot be a student's id"),
+        ("[groups]\nlab = 'other.csv'", "", "other.csv: cannot be read: No such file or directory"),
+        ("[groups", "", "students.toml: not valid TOML: "),
+    ],
+)
+def test_what_is_wrong_with_the_students_files_is_one_line(tmp_path, course, toml, csv, line):
+    put(tmp_path, students_toml=toml, groups_csv=csv)
+    with pytest.raises(PolicyError) as caught:
+        policy.with_students(course, tmp_path)
+    assert line in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_stands_in_both_files_is_named(tmp_path):
+    line = "[excused]\nada.hw1_mlp = 'ill'\n[groups]\nlab = 'g.csv'"
+    put(tmp_path, students_toml=line, g_csv="student,group\n")
+    with pytest.raises(PolicyError) as caught:
+        policy.with_students(policy.parse(tomllib.loads(TOML + line)), tmp_path)
+    assert str(caught.value).splitlines() == [
+        "students.toml: [excused.ada] hw1_mlp is said twice for this student: take one of the two out",
+        "students.toml: [groups] lab stands in course.toml already: take one of the two out",
+    ]
+
+
+def test_the_groups_of_one_assignment_replace_those_of_its_kind(course, tmp_path):
+    text = "[groups.homework]\nred = ['ada', 'alan']\n[groups.hw1_mlp]\nblue = ['ada', 'grace']\n"
+    put(tmp_path, students_toml=text)
+    groups = policy.with_students(course, tmp_path).groups_of(course.assignments["hw1_mlp"])
+    assert groups.members("ada") == ("ada", "grace")
+    assert groups.members("alan") == ("alan",)
+
+
+def test_an_extension_never_brings_the_due_date_forward_and_one_for_a_member_holds_for_the_group(course, tmp_path):
+    put(tmp_path, students_toml="[extensions]\nada.hw1_mlp = { due = 2027-01-01T00:00:00Z, reason = 'a slip' }\n"
+        "alan.hw1_mlp = { due = '2027-04-01T00:00:00+00:00', reason = 'ill' }\n")  # fmt: skip
+    course = policy.with_students(course, tmp_path)
+    hw1 = course.assignments["hw1_mlp"]
+    assert policy.due_for(course, hw1, ["ada"]) == DUE
+    assert policy.due_for(course, hw1, ["ada", "alan"]) == datetime(2027, 4, 1, tzinfo=UTC)
+
+
 plain = st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers(), max_size=2)
 places = st.sampled_from(["course", "publish", "file_names", "late", "weights", "assignments", ("late", "lab")])
 
@@ -247,6 +404,10 @@ HOUR, MINUTE = 1 / 24, 1 / 1440
         (HALF, 7 + 15 * MINUTE, 0.5),
         (HALF, 7 + 16 * MINUTE, 0),
         (LateRule("none"), 400, 1),
+        (LateRule("none", cutoff_days=5, grace_minutes=15), 5 + 15 * MINUTE, 1),
+        (LateRule("none", cutoff_days=5, grace_minutes=15), 5 + 16 * MINUTE, 0),
+        (LateRule("per_day", penalty=0.1, cutoff_days=3), 3, 0.7),
+        (LateRule("per_day", penalty=0.1, cutoff_days=3), 3.01, 0),
     ],
 )
 def test_late_factors(rule, days, factor):
@@ -257,6 +418,7 @@ rules = st.one_of(
     st.just(LateRule("none")),
     st.builds(lambda p, g: LateRule("per_day", penalty=p, grace_minutes=g), st.floats(0, 1), st.floats(0, 1440)),
     st.builds(lambda d, g: LateRule("half_then_zero", days=d, grace_minutes=g), st.floats(0, 366), st.floats(0, 1440)),
+    st.builds(lambda p, c: LateRule("per_day", penalty=p, cutoff_days=c), st.floats(0, 1), st.floats(0, 366)),
 )
 days = st.floats(0, 1e6) | st.just(float("inf"))
 
@@ -320,3 +482,17 @@ def test_any_name_survives_the_way_into_a_file_name_and_back(parts, assignment):
     student = unicodedata.normalize("NFC", " ".join(parts))
     file = policy.file_name(course, student, assignment)
     assert policy.parse_file_name(course, file) == policy.FileName(student, assignment)
+
+
+# ---- what docs/teaching.md shows
+
+
+def test_the_examples_in_teaching_md_are_right(tmp_path):
+
+    rules, students = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "teaching.md").read_text(), re.DOTALL)
+    text = '[course]\nname = "A course"\ntimezone = "UTC"\n' + rules
+    put(tmp_path, students_toml=students, groups_csv="student,group\nAda Lovelace,1\n")
+    course = policy.with_students(policy.parse(tomllib.loads(text), without=policy.PUBLIC), tmp_path)
+    assert course.late_rule(course.assignments["hw1_mlp"]) == LateRule("none")
+    assert course.groups_of(course.assignments["project_talk"]).of == {"ada_lovelace": "1"}
+    assert len(course.extensions) == 2
