@@ -321,15 +321,25 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
     _group(items)
     wanted = {n for i in items.values() if i.points is not None for n in _all_needs(items, i)}
     items = {k: i for k, i in items.items() if i.points is not None or k in shared or k in wanted}
-    text = "\n".join(c.source for c in cells)
-    imports = [m for m in ("numpy", "torch", "matplotlib.pyplot") if m.split(".")[0] in text]
-    if "torch" in text and ("optim" in text or "training" in text):
-        imports.append("torch._dynamo")  # the first optimiser of a process imports it
+    imports = _slow_imports("\n".join(c.source for c in cells))
     digest = hashlib.sha256(
         repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()
     ).hexdigest()
     classes = sorted({n for c in cells if c.kind in ("solution", "manual") and c.is_code for n in classes_of(c.source)})
     return Plan(assignment, cells, items, shared, run_in_box, classes, imports, digest)
+
+
+def _slow_imports(text: str) -> list[str]:
+    """What a sandbox imports once for all: `dlcourse` stands for numpy and torch, its pictures for pyplot."""
+    hints = {
+        "numpy": ("numpy", "dlcourse"),
+        "torch": ("torch", "dlcourse"),
+        "matplotlib.pyplot": ("matplotlib", "plotting", "pictures"),
+    }
+    imports = [module for module, words in hints.items() if any(word in text for word in words)]
+    if "torch" in imports and ("optim" in text or "training" in text):
+        imports.append("torch._dynamo")  # the first optimiser of a process imports it
+    return imports
 
 
 def _all_needs(items, item, seen=None) -> list[str]:

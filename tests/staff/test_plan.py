@@ -3,7 +3,7 @@
 import pytest
 
 from dlcourse.staff.grading import reference
-from dlcourse.staff.plan import make_plan, names_of, read_cells
+from dlcourse.staff.plan import _slow_imports, make_plan, names_of, read_cells
 from tests.staff.small_class import CELLS, released, source_notebook
 
 
@@ -101,3 +101,17 @@ def test_the_reference_is_the_source_as_it_stands():
     model = reference(SimpleNamespace(instructor=book))
     assert [c.source for c in model.cells] == [c.source for c in book.cells]
     assert "SOLUTION" not in "".join(c.source for c in released().cells)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1", []),
+        ("from dlcourse import runtime", ["numpy", "torch"]),
+        ("from dlcourse import plotting, training", ["numpy", "torch", "matplotlib.pyplot", "torch._dynamo"]),
+        ("import numpy as np", ["numpy"]),
+    ],
+)
+def test_what_is_slow_to_import_is_known_from_the_text(text, expected):
+    """Else the first cell of each submission would pay for it, from its own time."""
+    assert _slow_imports(text) == expected
