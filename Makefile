@@ -37,7 +37,7 @@ notebooks: $(VENV)/.ready
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check dlcourse tests benchmarks
+	$(BIN)/ruff format --check dlcourse tests benchmarks data
 	$(BIN)/dlcourse build --check
 
 bench: $(VENV)/.ready

@@ -25,7 +25,9 @@ def main(argv=None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{where}{error.strerror or error}", file=sys.stderr)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            print(stopped, file=sys.stderr)
         return 130
     return 2
 
@@ -153,10 +155,20 @@ def _add_grade(commands):
     parser.add_argument("--private", metavar="DIR", help="a folder of private tests, as given to init-course")
     parser.add_argument("--json", metavar="FILE", help="also write the results as JSON, one object a submission")
     parser.add_argument("--trust", action="store_true", help="run submissions without a sandbox; reports say so")
+    text = "run them as a Slurm job array of so many elements (default: one for each 30); --jobs is then per element"
+    parser.add_argument("--slurm", metavar="ELEMENTS", nargs="?", type=_elements, const=0, help=text)
+    text = 'more options for sbatch, such as --sbatch="--partition=NAME --time=1:00:00"'
+    parser.add_argument("--sbatch", metavar="OPTIONS", help=text)
+
+
+def _elements(word: str) -> int:
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= 1000:
+        return int(word)
+    raise argparse.ArgumentTypeError(f"{word!r}: a number of elements from 1 to 1000, or nothing, was awaited here")
 
 
 def _grade(args) -> int:
-    from dlcourse.staff import gradebook, grading, notebooks
+    from dlcourse.staff import cluster, gradebook, grading, notebooks
     from dlcourse.staff.sandbox import Limits
 
     if not args.timeout > 0:
@@ -165,11 +177,14 @@ def _grade(args) -> int:
         raise StaffError(f"--memory {args.memory}: write at least 256 megabytes; a notebook with torch takes about 600")
     if args.json:
         notebooks.check_writable(args.json)
+    if args.sbatch is not None and args.slurm is None:
+        raise StaffError("--sbatch goes with --slurm: write both, or neither")
+    slurm = None if args.slurm is None else cluster.Slurm(args.slurm, args.sbatch or "")
     limits = Limits(cell_seconds=args.timeout, notebook_seconds=max(120, 10 * args.timeout), memory_mb=args.memory)
     with _progress() as progress:
         outcome = grading.grade(
             args.assignment, args.where, args.course, private=args.private, jobs=args.jobs, limits=limits,
-            trust=args.trust, students=args.student, progress=progress,
+            trust=args.trust, students=args.student, progress=progress, elsewhere=slurm,
         )  # fmt: skip
     if args.json:
         notebooks.write(args.json, gradebook.as_json(outcome))
@@ -230,8 +245,8 @@ class _progress:
         if self.bar is None:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, initial=done - 1, unit="notebook", leave=False, dynamic_ncols=True)
-        self.bar.set_postfix_str(record["student"][:24], refresh=False)
+            self.bar = tqdm(total=total, initial=max(0, done - 1), unit="notebook", leave=False, dynamic_ncols=True)
+        self.bar.set_postfix_str(record["student"][:24], refresh=done == self.bar.n)
         self.bar.update(done - self.bar.n)
 
     def __exit__(self, *exc):

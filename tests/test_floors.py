@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "dlcourse"
 FLOORS = {
     "cli": 10,
     "staff.demo": 9,
+    "staff.cluster": 8.8,
     "staff.final": 8.5,
     "staff.grading": 8.5,
     "staff.gradebook": 8,

@@ -12,6 +12,8 @@ import json
 import os
 import platform
 import re
+import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -24,6 +26,7 @@ from dlcourse.staff.sandbox import Limits, require_sandbox
 from dlcourse.staff.submissions import Cell, Submission, Unplaced, collect
 
 VERSION = 1  # of what grading does; a new one makes old records count no more
+LEFT_SECONDS = 3600  # a half-written record of that age has no writer any more, on this machine or another
 SHIPPED = (".ipynb", ".db", ".pyc")  # beside a source notebook, but not given to a submission
 
 
@@ -135,7 +138,9 @@ class Records:
         self.folder, self.environment = folder, environment
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(".*.part"):
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                    left.unlink()
 
     def path(self, submission: Submission, plan: Plan) -> Path:
         decides = f"{submission.digest} {plan.digest} {sorted(plan.broken)} {self.environment}"
@@ -154,7 +159,7 @@ class Records:
         return record
 
     def write(self, path: Path, record: dict) -> None:
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             with open(part, "w", encoding="utf-8") as file:
                 json.dump(record, file, ensure_ascii=True)
@@ -174,6 +179,38 @@ def environment_digest() -> str:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
     return hashlib.sha256(" ".join(found).encode()).hexdigest()[:12]
+
+
+@dataclass
+class Batch:
+    """The hand-ins of one run, what decides their results, and the results so far."""
+
+    found: list[Submission]
+    plan: Plan
+    records: Records
+    limits: Limits
+    assets: Path | None
+    trust: bool
+    jobs: int | None = None
+    progress: object = None  # called with (done, all, record)
+    results: dict[str, dict] = field(default_factory=dict)  # student -> record
+
+    @property
+    def left(self) -> list[Submission]:
+        """Those without a result."""
+        return [s for s in self.found if s.student not in self.results]
+
+    def read_kept(self) -> None:
+        """Take the results that have a record."""
+        for submission in self.left:
+            record = self.records.read(submission, self.plan, self.limits)
+            if record is not None:
+                self.results[submission.student] = _as_submitted(record, submission)
+
+    def land(self, submission: Submission, record: dict) -> None:
+        self.results[submission.student] = record
+        if self.progress is not None:
+            self.progress(len(self.results), len(self.found), record)
 
 
 @contextlib.contextmanager
@@ -209,11 +246,14 @@ def grade(
     trust: bool = False,
     students=None,
     progress=None,
+    elsewhere=None,
 ) -> Outcome:
     """Grade every hand-in of an assignment below `where` into the course folder `folder`.
 
     progress   called with (done, all, record) after each submission
     students   only these ids
+    elsewhere  called with a Batch, grades as much of it as it can on other machines (cluster.py), and returns notes;
+               what then has no record is graded here
     Raises StaffError where the assignment, the place or the sandbox is not there.
     """
     limits = limits or Limits()
@@ -234,18 +274,16 @@ def grade(
         assets = _assets(assignment, folder)
         with _one_grader(limits, assets, trust) as grader_of:
             plan, notes = calibrate(assignment, records, grader_of)
-            results: dict[str, dict] = {}
-            todo = []
-            for submission in found:
-                record = records.read(submission, plan, limits)
-                if record is None:
-                    todo.append(submission)
-                else:
-                    results[submission.student] = _as_submitted(record, submission)
-            if todo:
-                _grade_all(todo, grader_of(plan), records, limits, jobs, results, progress, len(found))
-        fresh = {s.student for s in todo}
-        own, place = [results[s.student] for s in found], records.folder / ledger.NAME
+            batch = Batch(found, plan, records, limits, assets, trust, jobs, progress)
+            batch.read_kept()
+            fresh = {s.student for s in batch.left}
+            if batch.left and elsewhere is None:
+                _grade_all(batch, grader_of(plan))
+        if elsewhere is not None:
+            notes = notes + elsewhere(batch)
+        if batch.left:
+            grade_left(batch)
+        own, place = [batch.results[s.student] for s in found], records.folder / ledger.NAME
         settled, changed = ledger.settle(place, own, plan, rules, assignment.notebook)
         fresh = {r["student"] for r in settled if (r["handed_in_by"] or r["student"]) in fresh}
         outcome = Outcome(assignment, plan, settled, fresh, unplaced, notes, folder, trust, changed)
@@ -273,16 +311,19 @@ def _one_grader(limits, assets, trust):
             grader.close()
 
 
-def _grade_all(todo, grader: Grader, records, limits, jobs, results, progress, total) -> None:
-    jobs = min(jobs or os.cpu_count() or 1, len(todo))
-    pool = ThreadPoolExecutor(jobs)
+def grade_left(batch: Batch) -> None:
+    """Grade here what has no result."""
+    with _one_grader(batch.limits, batch.assets, batch.trust) as grader_of:
+        _grade_all(batch, grader_of(batch.plan))
+
+
+def _grade_all(batch: Batch, grader: Grader) -> None:
+    todo = batch.left
+    pool = ThreadPoolExecutor(min(batch.jobs or os.cpu_count() or 1, len(todo)))
     try:
-        waiting = {pool.submit(_grade_one, grader, s, records, limits): s for s in todo}
+        waiting = {pool.submit(_grade_one, grader, s, batch.records, batch.limits): s for s in todo}
         for future in as_completed(waiting):
-            submission = waiting[future]
-            results[submission.student] = future.result()
-            if progress is not None:
-                progress(len(results), total, results[submission.student])
+            batch.land(waiting[future], future.result())
     except BaseException:
         grader.cancel()
         raise

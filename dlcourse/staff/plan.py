@@ -61,6 +61,7 @@ class Plan:
     imports: list[str]  # modules worth importing before the first fork
     digest: str
     broken: frozenset = frozenset()  # tests that their own solution does not pass
+    weak: frozenset = frozenset()  # tests that make_plan was told to run beside the student's code
 
     @property
     def tests(self) -> list[Item]:
@@ -326,7 +327,7 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
         repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()
     ).hexdigest()
     classes = sorted({n for c in cells if c.kind in ("solution", "manual") and c.is_code for n in classes_of(c.source)})
-    return Plan(assignment, cells, items, shared, run_in_box, classes, imports, digest)
+    return Plan(assignment, cells, items, shared, run_in_box, classes, imports, digest, weak=weak)
 
 
 def _slow_imports(text: str) -> list[str]:
