@@ -21,6 +21,7 @@ from dlcourse.staff.plan import make_plan, read_cells
 from dlcourse.staff.sandbox import Limits, sandbox_problem
 from dlcourse.staff.submissions import Cell, Submission
 from tests.staff.small_class import CELLS, DOUBLE, SQUARES, hand_in, make_source, put, released, source_notebook
+from tests.staff.test_operations import heed_ctrl_c
 
 CLI = [sys.executable, "-m", "dlcourse.cli"]
 DAEMONS = ("slurmctld", "slurmd")
@@ -154,8 +155,9 @@ def grade(folder, *more, env, course="course"):
 
 def start(folder, *more, env, stderr=subprocess.PIPE):
     return subprocess.Popen(
-        command(folder, *more), env=env, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
-    )
+        command(folder, *more), env=env, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
 
 
 def scores(folder, course="course"):

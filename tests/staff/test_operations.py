@@ -28,6 +28,11 @@ def command(folder, *more):
             "--course", str(folder / "course"), "--json", str(folder / "out.json"), "--timeout", "20", *more]  # fmt: skip
 
 
+def heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all that these tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def leftovers(folder) -> list[str]:
     """Sandboxes of this class that are still alive."""
     found = subprocess.run(["pgrep", "-f", f"bwrap.*{folder}"], capture_output=True, text=True).stdout
@@ -92,7 +97,9 @@ def test_two_graders_at_once_one_says_who_is_there(folder):
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_process(folder):
     put(folder / "in", "a", hand_in(squares="import time\ntime.sleep(60)"))
-    process = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     until = time.monotonic() + 40  # until the class itself runs, after the instructor's solution
     while not list((folder / "course").glob("records/ps1/.reference*")) and time.monotonic() < until:
         time.sleep(0.05)
