@@ -172,7 +172,7 @@ def fit(
             history.accuracy.append(score.accuracy)
             history.lr.append(opt.param_groups[0]["lr"])
             if test is not None:
-                score = _measure(model, test, max(batch_size, 256), loss, place)
+                score = _measure(model, test, 4 * batch_size, loss, place)  # nothing is kept for a way back: it fits
                 history.test_loss.append(score.loss)
                 history.test_accuracy.append(score.accuracy)
             if patience is not None:
