@@ -1,5 +1,6 @@
 """What test cells call, and what keeps your predictions: a failed check says what to look at next."""
 
+import json
 import linecache
 import math
 import numbers
@@ -27,6 +28,16 @@ class Wrong(AssertionError):
         cells = [(f, n) for f, n in traceback.walk_tb(self.__traceback__) if f.f_globals.get("__name__") == "__main__"]
         lines = [(n, linecache.getline(frame.f_code.co_filename, n).strip()) for frame, n in cells]
         return [f"line {n}: {line}" for n, line in lines if line] + [f"{type(self).__name__}: {self}"]
+
+
+BLANK = "your code goes here: replace this line"  # what every blank of the course fails with
+
+
+def unanswered(shown: str = f"NotImplementedError: {BLANK}") -> NotImplementedError:
+    """The error of a blank; a notebook shows the line `shown` in place of a traceback."""
+    error = NotImplementedError(BLANK)
+    error._render_traceback_ = lambda: [shown]
+    return error
 
 
 def close(found, wanted, hint: str = "", rtol: float = 1e-5, atol: float = 1e-6, *, picture: bool = False) -> bool:
@@ -201,6 +212,7 @@ def gradient(function, *inputs: Tensor, found=None, hint: str = "", rtol: float 
 _predictions: dict[str, tuple[str, float | None]] = {}
 _outcomes: dict[str, float] = {}
 _passed: list[str] = []
+_measured: dict[str, dict] = {}
 
 
 def predict(name: str, value: float | None, question: str) -> None:
@@ -230,6 +242,39 @@ def passed(name: str) -> bool:
     if runtime.in_notebook():  # the judge, which is no notebook, talks over its output: say nothing there
         print(f"✓ {name}: passed")
     return True
+
+
+def wilson(right: int, of: int) -> tuple[float, float]:
+    """Between which accuracies the true one lies, with 95 % confidence, where `right` of `of` were right.
+
+    Source: Wilson 1927, Journal of the American Statistical Association 22, 209-212.
+    """
+    z, share = 1.959964, right / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def measured(name: str, right: int, of: int, **told) -> bool:
+    """Note what a hidden test has measured: `right` of `of`, with the interval of the share.
+
+    `dlcourse grade` enters it in the record of the hand-in, `dlcourse leaderboard` ranks by it. Only what a test says
+    counts: in a student's own code this does nothing.
+
+    told  what else the leaderboard shows: plain values by name, such as alias="two at night"
+    """
+    if not 0 <= right <= of or not of:
+        raise ValueError(f"measured: {right} of {of}: pass how many were right, and of how many")
+    entry = {"right": int(right), "of": int(of), "interval": wilson(right, of), "told": told}
+    _measured[name] = json.loads(json.dumps(entry))
+    return True
+
+
+def take_measured() -> dict:
+    """What `measured` has noted since the last call."""
+    taken = dict(_measured)
+    _measured.clear()
+    return taken
 
 
 def receipt(*exercises: str, name: str | None = None) -> None:

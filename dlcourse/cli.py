@@ -41,7 +41,18 @@ def _parser():
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_build, _add_init_course, _add_grade, _add_grades, _add_demo, _add_doctor, _add_check, _add_submit):
+    for add in (
+        _add_build,
+        _add_init_course,
+        _add_grade,
+        _add_grades,
+        _add_leaderboard,
+        _add_project,
+        _add_demo,
+        _add_doctor,
+        _add_check,
+        _add_submit,
+    ):
         add(commands)
     return parser
 
@@ -122,7 +133,8 @@ def _init_course(args) -> int:
     from dlcourse.staff import course_folder, notebooks
 
     made = course_folder.init_course(notebooks.find_root(), args.directory, args.roster, args.private)
-    print(f"{notebooks.shown(made.path)}: {len(made.assignments)} assignments, {made.students} students")
+    students = "1 student" if made.students == 1 else f"{made.students} students"
+    print(f"{notebooks.shown(made.path)}: {len(made.assignments)} assignments, {students}")
     return 0
 
 
@@ -154,11 +166,16 @@ def _add_grade(commands):
     parser.add_argument("--student", metavar="ID", action="append", help="only this student (may be given again)")
     parser.add_argument("--private", metavar="DIR", help="a folder of private tests, as given to init-course")
     parser.add_argument("--json", metavar="FILE", help="also write the results as JSON, one object a submission")
+    text = "the kind of sandbox: bubblewrap, podman or docker (default: the first of them that works here)"
+    parser.add_argument("--sandbox", choices=("bubblewrap", "podman", "docker"), help=text)
+    parser.add_argument("--gpu", action="store_true", help="give every submission the CUDA devices of this machine")
     parser.add_argument("--trust", action="store_true", help="run submissions without a sandbox; reports say so")
     text = "run them as a Slurm job array of so many elements (default: one for each 30); --jobs is then per element"
     parser.add_argument("--slurm", metavar="ELEMENTS", nargs="?", type=_elements, const=0, help=text)
     text = 'more options for sbatch, such as --sbatch="--partition=NAME --time=1:00:00"'
     parser.add_argument("--sbatch", metavar="OPTIONS", help=text)
+    text = "run them on the workers of the Dask scheduler there, such as tcp://host:8786; --jobs is then per slice"
+    parser.add_argument("--dask", metavar="ADDRESS", help=text)
 
 
 def _elements(word: str) -> int:
@@ -168,7 +185,8 @@ def _elements(word: str) -> int:
 
 
 def _grade(args) -> int:
-    from dlcourse.staff import cluster, gradebook, grading, notebooks
+    from dlcourse.staff import cluster, cluster_dask, gradebook, grading, notebooks
+    from dlcourse.staff.progress import Progress
     from dlcourse.staff.sandbox import Limits
 
     if not args.timeout > 0:
@@ -179,12 +197,22 @@ def _grade(args) -> int:
         notebooks.check_writable(args.json)
     if args.sbatch is not None and args.slurm is None:
         raise StaffError("--sbatch goes with --slurm: write both, or neither")
-    slurm = None if args.slurm is None else cluster.Slurm(args.slurm, args.sbatch or "")
-    limits = Limits(cell_seconds=args.timeout, notebook_seconds=max(120, 10 * args.timeout), memory_mb=args.memory)
-    with _progress() as progress:
+    if args.dask is not None and args.slurm is not None:
+        raise StaffError("--slurm and --dask exclude each other: leave one out")
+    elsewhere = None
+    if args.slurm is not None:
+        elsewhere = cluster.Slurm(args.slurm, args.sbatch or "")
+    elif args.dask is not None:
+        elsewhere = cluster_dask.Dask(args.dask)
+    if args.trust and args.sandbox:
+        raise StaffError(f"--trust and --sandbox {args.sandbox} exclude each other: leave one out")
+    limits = Limits(
+        cell_seconds=args.timeout, notebook_seconds=max(120, 10 * args.timeout), memory_mb=args.memory, gpu=args.gpu
+    )
+    with Progress() as progress:
         outcome = grading.grade(
             args.assignment, args.where, args.course, private=args.private, jobs=args.jobs, limits=limits,
-            trust=args.trust, students=args.student, progress=progress, elsewhere=slurm,
+            trust=args.trust, sandbox=args.sandbox, students=args.student, progress=progress, elsewhere=elsewhere,
         )  # fmt: skip
     if args.json:
         notebooks.write(args.json, gradebook.as_json(outcome))
@@ -234,24 +262,81 @@ def _grades(args) -> int:
     return 0 if made.settled else 1
 
 
-class _progress:
-    """A bar on the terminal's stderr: how many are done, how long the rest takes."""
+# ---- leaderboard
 
-    def __enter__(self):
-        self.bar = None
-        return self._step
 
-    def _step(self, done, total, record):
-        if self.bar is None:
-            from tqdm import tqdm
+def _add_leaderboard(commands):
+    parser = _command(
+        commands,
+        "leaderboard",
+        _leaderboard,
+        "Rank the entries of a competition by what its hidden tests have measured, ties shown as ties.",
+        "Nothing is run but with --retrain. The page for the class shows aliases, the CSV file students' ids.\n"
+        "Exit status: 0 done, 1 with --retrain: some recipe does not lead to its checkpoint, 2 wrong use.\n"
+        "  dlcourse leaderboard competition1_tuning --course ../course\n"
+        "  dlcourse leaderboard competition1_tuning --course ../course --retrain 3",
+    )
+    parser.add_argument(
+        "assignment", metavar="ASSIGNMENT", help="a competition that was graded, such as competition1_tuning"
+    )
+    parser.add_argument("--course", metavar="DIR", default="course", help="the course folder (default: course)")
+    text = "train the recipes of the first N again, a minute each, and compare with their checkpoints"
+    parser.add_argument("--retrain", metavar="N", type=int, default=0, help=text)
 
-            self.bar = tqdm(total=total, initial=max(0, done - 1), unit="notebook", leave=False, dynamic_ncols=True)
-        self.bar.set_postfix_str(record["student"][:24], refresh=done == self.bar.n)
-        self.bar.update(done - self.bar.n)
 
-    def __exit__(self, *exc):
-        if self.bar is not None:
-            self.bar.close()
+def _leaderboard(args) -> int:
+    from dlcourse.staff import leaderboard, notebooks
+
+    if args.retrain < 0:
+        raise StaffError(f"--retrain {args.retrain}: write how many of the first entries, such as 3")
+    rows = leaderboard.entries(args.course, args.assignment)
+    leaderboard.retrain(rows, args.retrain)
+    page, sheet = leaderboard.publish(args.course, args.assignment, rows)
+    print(
+        leaderboard.table(rows),
+        "",
+        f"for the class  {notebooks.shown(page)}",
+        f"for you        {notebooks.shown(sheet)}",
+        sep="\n",
+    )
+    return 0 if all(row.again.get("agrees", True) for row in rows) else 1
+
+
+# ---- project
+
+
+def _add_project(commands):
+    parser = _command(
+        commands,
+        "project",
+        _project,
+        "Look over the repository of a final project: what is missing, in plain words.",
+        "check reads files and asks git; nothing of the repository is run. With --run its short version,\n"
+        "python run.py --quick, runs twice in a sandbox (bubblewrap), and has to give the same numbers.\n"
+        "Exit status: 0 nothing to mend (`note` is advice), 1 something is, 2 wrong use or no sandbox.\n"
+        "  dlcourse project check ../my-project\n"
+        "  dlcourse project check ../my-project --run",
+    )
+    parser.add_argument("what", metavar="check", choices=("check",), help="check: the one thing it does")
+    parser.add_argument("path", metavar="PATH", help="the folder of the repository")
+    parser.add_argument("--run", dest="run_it", action="store_true", help="also run its short version twice")
+    parser.add_argument("--trust", action="store_true", help="with --run: run it with your rights, without a sandbox")
+    parser.add_argument(
+        "--json", action="store_true", help="a list of objects: state (ok, miss, note, skip), what, say"
+    )
+
+
+def _project(args) -> int:
+    import json
+    from dataclasses import asdict
+
+    from dlcourse.staff import project
+
+    if args.trust and not args.run_it:
+        raise StaffError("--trust goes with --run: write both, or neither")
+    findings = project.check(args.path, args.run_it, args.trust)
+    print(json.dumps([asdict(one) for one in findings], indent=1) if args.json else project.table(findings))
+    return project.exit_status(findings)
 
 
 # ---- demo
@@ -273,8 +358,9 @@ def _demo(args) -> int:
     from pathlib import Path
 
     from dlcourse.staff import demo, gradebook, notebooks
+    from dlcourse.staff.progress import Progress
 
-    with _progress() as progress:
+    with Progress() as progress:
         outcome = demo.demo(notebooks.find_root(), Path(args.dir), args.jobs, progress)
     print("", gradebook.table(outcome), "", gradebook.summary(outcome), sep="\n")
     return 0
@@ -289,7 +375,8 @@ def _add_doctor(commands):
         "doctor",
         _doctor,
         "Say what is here, what is missing for the labs or for teaching, and how to mend it.",
-        "A line that begins with `note` can wait. Nothing is installed, changed or sent.\n"
+        "A line that begins with `note` can wait. Nothing is installed, changed or sent; podman and docker\n"
+        "are left with an empty image of 10 kB, which sandboxes of theirs start from.\n"
         "Exit status: 0 all well, 1 something that the labs need is missing, 2 wrong use.\n"
         "  dlcourse doctor\n"
         "  srun --gres=gpu:1 dlcourse doctor --json",
@@ -338,12 +425,7 @@ def _lines_for_teaching():
     import shutil
     from importlib import metadata
 
-    from dlcourse.staff.sandbox import bwrap_version, sandbox_problem
-
-    if problem := sandbox_problem():
-        lines = [("note", "Sandbox", f"`dlcourse grade` refuses: {problem}")]
-    else:
-        lines = [("ok", "Sandbox", f"bubblewrap {'.'.join(map(str, bwrap_version()))} works")]
+    lines = _lines_for_sandboxes()
     for package, todo in _FOR_TEACHING:
         try:
             lines.append(("ok", package, metadata.version(package)))
@@ -353,6 +435,35 @@ def _lines_for_teaching():
         there = [name for name in programs if shutil.which(name)]
         lines.append(("ok" if there else "note", what, ", ".join(there) or f"not found: only needed {use}"))
     return lines
+
+
+def _lines_for_sandboxes():
+    """Which one `dlcourse grade` would take, then each kind that starts here, tried from inside."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dlcourse.staff import probe
+    from dlcourse.staff.sandbox import KINDS
+
+    with ThreadPoolExecutor(len(KINDS)) as pool:  # each waits for its limits to be noticed
+        problems = dict(zip(KINDS, pool.map(_problem_of_sandbox, KINDS), strict=True))
+    lines = [
+        ("note", k, p) if p else ("ok", k, f"{probe.version(k)}, tried: {probe.PROMISES}") for k, p in problems.items()
+    ]
+    for kind, problem in problems.items():
+        if problem is None:
+            return [("ok", "Sandbox", f"`dlcourse grade` uses {kind}"), *lines]
+    say = "`dlcourse grade` refuses: mend one of the next three, bubblewrap first, or pass --trust"
+    return [("note", "Sandbox", say), *lines]
+
+
+def _problem_of_sandbox(kind) -> str | None:
+    from dlcourse.staff import probe
+    from dlcourse.staff.sandbox import problem_with
+
+    problem = problem_with(kind)
+    if problem is None and (broken := probe.examine(kind)):
+        problem = f"{kind} starts, but " + "; ".join(broken)
+    return problem
 
 
 _FOR_TEACHING = (  # package, what to do

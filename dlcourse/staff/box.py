@@ -7,6 +7,9 @@ fair to an honest student. A small fork server starts it, so that a dead or hang
                           └─ at the place of each test: fork ──> a checkpoint, which waits
                                                                     └─ for the test: fork ──> a session (wire.Peer)
 
+With a CUDA device started, a fork is of no use: there the cells are run again, up to the test's place, for each group
+of tests, and the process that ran them becomes the session.
+
 A checkpoint is the whole state of the notebook at that place, for the price of a fork: what later cells redefine, what
 a test changes and what a test crashes concern nobody else. By the time a hidden test's arguments arrive here, all
 outputs that the student will ever see have been collected.
@@ -29,7 +32,8 @@ import subprocess
 import sys
 import traceback
 
-from dlcourse.staff import wire
+from dlcourse.staff import standins, wire
+from dlcourse.staff.syscalls import refuse_syscalls
 
 TEXT_LIMIT = 100_000  # characters of text kept of one cell
 PICTURES = 12  # kept of one cell
@@ -43,7 +47,7 @@ def serve_forks(control: socket.socket, child) -> None:
     """Fork `child(*sockets)` on request; report, interrupt or kill what was forked. Ends when the driver hangs up.
 
     Messages are JSON on a SOCK_SEQPACKET socket: {"fork": 1} with sockets attached, {"kill": pid}, {"interrupt": pid},
-    {"status": pid}, {"clean": 1}. Each gets one answer.
+    {"status": pid}, {"import": [names]}, {"clean": 1}. Each gets one answer.
     """
     ended: dict[int, int] = {}
     while True:
@@ -76,6 +80,8 @@ def serve_forks(control: socket.socket, child) -> None:
             pid, how = (message["kill"], signal.SIGKILL) if "kill" in message else (message["interrupt"], signal.SIGINT)
             try:
                 os.killpg(pid, how) if how == signal.SIGKILL else os.kill(pid, how)
+                if how == signal.SIGKILL:  # what nobody waits for stays in the table of processes, and is counted
+                    ended[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             except OSError as err:
                 answer = {"error": str(err)}
         elif "status" in message:
@@ -88,6 +94,8 @@ def serve_forks(control: socket.socket, child) -> None:
                 except ChildProcessError:
                     ended[pid] = -1
             answer = {"code": ended.get(pid)}
+        elif "import" in message:
+            import_ahead(message["import"])
         elif "clean" in message:
             answer = {"clean": clean_sandbox()}
             ended.clear()
@@ -353,7 +361,11 @@ class Student:
                 space = self.shell.user_ns
                 self.snapshots[message["snapshot"]] = {n: space[n] for n in message["names"] if n in space}
             if "checkpoint" in message:
-                self.checkpoint()
+                answer["forked"] = self.checkpoint()
+            if "become" in message:
+                return self.become_session()
+            if "imported" in message:
+                answer = {"imported": imported_since_start()}
             body = json.dumps(answer).encode("utf-8", "backslashreplace")
             wire.send_frame(self.data, wire.FROM_BOX, 0, body)
 
@@ -361,6 +373,7 @@ class Student:
         self.recorder.start()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
+            standins.pretend_gpu(source)
             result = self.shell.run_cell(source, store_history=False)
             error = result.error_before_exec or result.error_in_exec
         except KeyboardInterrupt as err:  # between two of IPython's own lines
@@ -369,9 +382,11 @@ class Student:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         return {"error": type(error).__name__ if error is not None else None, "outputs": self.recorder.finish()}
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> bool:
+        """Fork a checkpoint; False where nothing that is forked from here could work."""
         _, fds, _, _ = socket.recv_fds(self.control, 65536, 4)
-        if not fork_group():
+        forked = not uses_cuda()
+        if forked and not fork_group():
             self.data.close()
             self.control.close()
             try:
@@ -380,9 +395,18 @@ class Student:
                 os._exit(1)
         for fd in fds:
             os.close(fd)
+        return forked
+
+    def become_session(self) -> None:
+        """Answer a test from this very process, without a fork."""
+        _, fds, _, _ = socket.recv_fds(self.control, 65536, 4)
+        self.data.close()
+        self.control.close()
+        self.session(socket.socket(fileno=fds[0]))
 
     def session(self, channel) -> None:
         self.recorder.start()
+        revive_pools()
 
         def exchange(head, blob):
             wire.send_frame(channel, wire.FROM_BOX, 0, head, blob)
@@ -400,7 +424,11 @@ class Student:
         peer.do_weak = self.weak
         while True:
             _, _, head, blob = wire.recv_frame(channel)
-            head, blob = peer.serve(peer.parse(head), blob)
+            message = peer.parse(head)
+            if "imported" in message:
+                head, blob = json.dumps({"imported": imported_since_start()}).encode(), b""
+            else:
+                head, blob = peer.serve(message, blob)
             wire.send_frame(channel, wire.FROM_BOX, 0, head, blob)
             self.recorder.start()
 
@@ -416,6 +444,15 @@ class Student:
         for name in stubs:
             space[name] = Stub()
         return run_test(source, "test", space)
+
+
+def uses_cuda() -> bool:
+    """Whether this process has started CUDA, by torch or otherwise: then what is forked from it cannot use a device."""
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{fd}") in ("/dev/nvidia-uvm", "/dev/dxg"):
+                return True
+    return False
 
 
 class Stub:
@@ -459,12 +496,41 @@ def run_test(source: str, name: str, space: dict):
     return value if isinstance(last, ast.Expr) else None
 
 
+def revive_pools() -> None:
+    """Give the student's thread pools their threads back: a forked process has none but its own."""
+    threads = sys.modules.get("concurrent.futures.thread")
+    if threads is None or not threads._threads_queues:
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    gc.unfreeze()
+    for pool in gc.get_objects():
+        if type(pool) is ThreadPoolExecutor:
+            fresh = ThreadPoolExecutor(pool._max_workers)
+            vars(pool).update({k: v for k, v in vars(fresh).items() if k in vars(pool)})
+
+
 def seed_everything(seed: int) -> None:
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)
     if "torch" in sys.modules and hasattr(sys.modules["torch"], "manual_seed"):
         sys.modules["torch"].manual_seed(seed)
+
+
+def to_driver(word: str) -> socket.socket:
+    """The control socket: inherited, where `word` is its number; in a container it is met at the path `word`.
+
+    A container's program also installs here, before anything else, the filter that bubblewrap would have installed.
+    """
+    if word.isdigit():
+        return socket.socket(fileno=int(word))
+    refuse_syscalls()
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.connect(word)
+    with open("/proc/self/uid_map") as file:  # docker: a limit for this user would count processes outside as well
+        STARTED["counted by a cgroup"] = file.read().split() == ["0", "0", "4294967295"]
+    return control
 
 
 def limit_resources(memory_mb: int) -> None:
@@ -477,6 +543,8 @@ def limit_resources(memory_mb: int) -> None:
         (resource.RLIMIT_NPROC, 512),
         (resource.RLIMIT_CORE, 0),
     ):
+        if what == resource.RLIMIT_NPROC and STARTED.get("counted by a cgroup"):
+            continue
         _, hard = resource.getrlimit(what)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))
@@ -485,31 +553,32 @@ def limit_resources(memory_mb: int) -> None:
 def import_ahead(modules: list[str]) -> None:
     """Import what is slow before the clock of a cell runs; what is not installed fails later, where it is used."""
     for name in modules:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
+    STARTED["modules"] = set(sys.modules)
 
 
-def pretend_colab() -> None:
-    """Notebooks that come back from Colab mount a drive; here that does nothing instead of ending the cell."""
-    import types
-
-    colab = types.ModuleType("google.colab")
-    for name in ("drive", "files", "userdata", "output"):
-        part = types.ModuleType(f"google.colab.{name}")
-        part.mount = part.upload = part.download = part.get = part.flush_and_unmount = lambda *a, **k: {}
-        setattr(colab, name, part)
-        sys.modules[f"google.colab.{name}"] = part
-    sys.modules["google.colab"] = colab
+def imported_since_start() -> list[str]:
+    """Modules of this environment, not of the assignment, that were imported here since `import_ahead`, in order."""
+    homes, found = tuple(os.path.realpath(p) + os.sep for p in (sys.prefix, sys.base_prefix)), []
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if name in STARTED["modules"] or spec is None or spec.name != name or not isinstance(spec.origin, str):
+            continue
+        if os.path.realpath(spec.origin).startswith(homes):
+            found.append(name)
+    return found
 
 
 def main() -> None:
-    """argv: number of the inherited control socket, megabytes of memory, modules to import before the first fork."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    """argv: number or path of the control socket, megabytes of memory, modules to import before the first fork."""
+    control = to_driver(sys.argv[1])
     limit_resources(int(sys.argv[2]))
     prepare_work()
     sys.path[0] = os.getcwd()  # `-m` put the folder above here
-    pretend_colab()
+    standins.pretend_colab()
     import_ahead(["IPython.core.interactiveshell", *sys.argv[3:]])
+    sys.argv = ["notebook"]  # a script's argument parser finds no arguments, and nothing about this program
     if os.getpid() == 1:
         STARTED["surroundings"] = surroundings()
     keep_to_itself()

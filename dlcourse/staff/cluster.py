@@ -96,6 +96,10 @@ class Job:
         """In Slurm. It is written down before the job exists, so a driver killed at any moment can find its job."""
         return self.folder.name
 
+    @property
+    def engine(self) -> str:
+        return self.folder.parent.name.lstrip(".")
+
 
 def _decided_by(batch: Batch) -> str:
     return f"{batch.plan.digest} {sorted(batch.plan.broken)} {batch.records.environment}"
@@ -122,8 +126,8 @@ def slices(items: list, count: int) -> list[list]:
     return [items[i::count] for i in range(min(count, len(items)))]
 
 
-def _prepare(home: Path, batch: Batch, todo: list[Submission], elements: int) -> Job:
-    """Write the folder of a new array."""
+def _prepare(home: Path, batch: Batch, todo: list[Submission], elements: int, jobs: int = JOBS) -> Job:
+    """Write the folder of a new array, whose elements grade `jobs` at a time where the instructor did not say."""
     label = re.sub(r"[^\w.-]", "_", batch.records.folder.name, flags=re.ASCII)[:40]
     parts = slices(todo, elements)
     job = Job(home / f"dlcourse-{label}-{secrets.token_hex(4)}", len(parts), _decided_by(batch), set())
@@ -132,7 +136,7 @@ def _prepare(home: Path, batch: Batch, todo: list[Submission], elements: int) ->
     job.folder.mkdir()
     if batch.assets is not None:
         shutil.copytree(batch.assets, job.folder / "assets")
-    _write(job.folder / "task.json", as_task(batch))
+    _write(job.folder / "task.json", as_task(batch, jobs))
     for number, part in enumerate(parts, 1):
         _write(job.folder / f"slice-{number}.json", [as_json(s) for s in part])
     kept = {"elements": job.elements, "decided_by": job.decided_by, "wanted": sorted(job.wanted)}
@@ -187,11 +191,16 @@ def _wait(job: Job, batch: Batch) -> list[str]:
         raise KeyboardInterrupt(
             f"Slurm job {job.name} goes on: the same command waits for it again, `scancel --name={job.name}` ends it"
         ) from None
+    _settle(job, batch)
+    return _ended(job, batch, never)
+
+
+def _settle(job: Job, batch: Batch) -> None:
+    """Take the last results, which a network file system may show late."""
     until = time.monotonic() + SETTLE
     while _take(batch) and time.monotonic() < until and _all_done(job):
         _refresh(job.folder)
         time.sleep(0.2)
-    return _ended(job, batch, never)
 
 
 def _take(batch: Batch) -> int:
@@ -226,9 +235,7 @@ def _ended(job: Job, batch: Batch, never: str | None) -> list[str]:
         return []
     marks = _marks(job)
     kept = f"{_hand_ins(len(left))} not graded, other results are kept"
-    for number, mark in sorted(marks.items()):
-        if mark["state"] == "refused":
-            raise StaffError(f"--slurm: element {number} on {mark['node']}: {mark['why']} ({kept})")
+    _raise_refused(job, kept)
     if not marks:
         if never:
             raise StaffError(f"--slurm: Slurm will not start the job ({never}): {_asked(batch)} ({kept})")
@@ -239,6 +246,13 @@ def _ended(job: Job, batch: Batch, never: str | None) -> list[str]:
     logs = shown(job.folder / f"element-{early[0]}.log")
     why = f"Slurm would never have started the rest: {never}" if never else f"see {logs}"
     return [f"{len(early)} of {job.elements} elements ended early ({why}): {_hand_ins(len(left))} graded here"]
+
+
+def _raise_refused(job: Job, kept: str) -> None:
+    """StaffError where an element said that it cannot work on its machine."""
+    for number, mark in sorted(_marks(job).items()):
+        if mark["state"] == "refused":
+            raise StaffError(f"--{job.engine}: element {number} on {mark['node']}: {mark['why']} ({kept})")
 
 
 def _none_began(job: Job, kept: str) -> None:
@@ -313,7 +327,7 @@ def _write(path: Path, value) -> None:
     write(path, json.dumps(value, ensure_ascii=True))
 
 
-def as_task(batch: Batch) -> dict:
+def as_task(batch: Batch, jobs: int = JOBS) -> dict:
     """All that decides results, but for the hand-ins."""
     plan = batch.plan
     return {
@@ -321,18 +335,22 @@ def as_task(batch: Batch) -> dict:
         "cells": [asdict(cell) for cell in plan.cells],
         "weak": sorted(plan.weak),
         "broken": sorted(plan.broken),
+        "imports": plan.imports,
+        "changing": sorted(plan.changing),
         "tests": plan.digest,
         "environment": batch.records.environment,
         "limits": asdict(batch.limits),
         "trust": batch.trust,
-        "jobs": batch.jobs or JOBS,
+        "sandbox": batch.sandbox,
+        "jobs": batch.jobs or jobs,
     }
 
 
 def plan_of(task: dict) -> Plan:
     """The driver's plan. Raises StaffError where this machine's dlcourse makes another one."""
     plan = make_plan(task["assignment"], [SourceCell(**cell) for cell in task["cells"]], frozenset(task["weak"]))
-    plan.broken = frozenset(task["broken"])
+    plan.broken, plan.changing = frozenset(task["broken"]), frozenset(task["changing"])
+    plan.imports = [str(name) for name in task["imports"]]
     if plan.digest != task["tests"]:
         raise StaffError(f"dlcourse of {sys.executable} is another version than the driver's: install the same one")
     return plan
@@ -374,19 +392,20 @@ def element(folder: Path, number: int) -> None:
 def _batch(folder: Path, number: int) -> Batch:
     task = json.loads((folder / "task.json").read_text("utf-8"))
     plan = plan_of(task)
-    environment = environment_digest()
+    limits = Limits(**task["limits"])
+    environment = environment_digest(limits.gpu)
     if environment != task["environment"]:
         raise StaffError(
             f"{sys.executable} has other versions of Python, torch or numpy than the driver's: use one environment "
             "that all nodes share, since a result holds for one environment"
         )
     if not task["trust"]:
-        require_sandbox()
+        require_sandbox(task["sandbox"], limits.gpu)
     assets = folder / "assets"
     found = [from_json(value) for value in json.loads((folder / f"slice-{number}.json").read_text("utf-8"))]
     return Batch(
-        found, plan, Records(folder.parents[1], environment), Limits(**task["limits"]),
-        assets.resolve() if assets.is_dir() else None, task["trust"], task["jobs"],
+        found, plan, Records(folder.parents[1], environment), limits,
+        assets.resolve() if assets.is_dir() else None, task["trust"], task["sandbox"], task["jobs"],
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dlcourse.staff import StaffError, course_folder, ledger, lms, notebooks, points, policy, tables
+from dlcourse.staff import StaffError, course_folder, ledger, lms, marks, notebooks, points, policy, tables
 from dlcourse.staff.lms import Column, Roster
 from dlcourse.staff.points import Mark, Work
 from dlcourse.staff.policy import Assignment, Course, student_key
@@ -60,7 +60,7 @@ def final_grades(folder, roster=None, so_far: bool = False, now: datetime | None
     course = policy.with_students(load_course(folder), folder)
     made = Final(course, [], so_far, lms.read_roster(roster) if roster is not None else None)
     everybody = Everybody(made.roster, made.problems, made.notes)
-    by_hand = marks_by_hand(folder)
+    by_hand = marks.read(folder)
     works = {a.id: _works(a, folder, by_hand, everybody) for a in course.assignments.values()}
     _look_over(made, folder)
     if made.roster is None:
@@ -191,8 +191,8 @@ def _entries(folder: Path, assignment: str, by_hand) -> tuple[dict, dict]:
     for book in held:
         for student in sorted({s for other in held for s in other["students"]}):
             kept = book["students"].get(student)
-            marks = by_hand.get((assignment, book["notebook"], student), {})
-            given.setdefault(student, {}).update({f"{book['notebook']}/{name}": m for name, m in marks.items()})
+            theirs = by_hand.get((assignment, book["notebook"], student), marks.Given()).points
+            given.setdefault(student, {}).update({f"{book['notebook']}/{name}": m for name, m in theirs.items()})
             entries[student] = _together(entries.get(student), kept, book)
     return entries, given
 
@@ -258,32 +258,6 @@ def _score(text: str) -> float | None:
         return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError:
         return None
-
-
-def marks_by_hand(folder: Path) -> dict[tuple[str, str, str], dict]:
-    """What persons gave in formgrader: (assignment, notebook, student) -> cell -> (points or None, extra, again)."""
-    with course_folder.read_only(folder) as connection:
-        if connection is None:
-            return {}
-        from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment, SubmittedNotebook
-        from sqlalchemy import or_, select
-
-        query = (
-            select(
-                Assignment.name, Notebook.name, SubmittedAssignment.student_id, BaseCell.name,
-                Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade,
-            )
-            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
-            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-            .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
-            .join(BaseCell, Grade.cell_id == BaseCell.id)
-            .where(or_(Grade.manual_score.is_not(None), Grade.extra_credit.is_not(None)))
-        )  # fmt: skip
-        found: dict[tuple[str, str, str], dict] = {}
-        for assignment, notebook, student, cell, score, extra, again in connection.execute(query):
-            found.setdefault((assignment, notebook, student), {})[cell] = (score, extra or 0.0, bool(again))
-    return found
 
 
 def students_of(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ and "source"; `sources` are the cells of the assignment as plan.SourceCell.
 
 import ast
 import re
+import unicodedata
 import warnings
 
 MAX_CELL = 50_000  # characters of a cell that are looked at
@@ -46,13 +47,50 @@ def _names_somebody(node) -> bool:
     return isinstance(value, str) and re.search(r"\w", value) is not None
 
 
+def other_name(student: str, cells: list[dict]) -> bool:
+    """Whether NAME is somewhere given another person's name than that of `student`, or one that only code can tell.
+
+    Where `student` is no name in words (a number of the university's), nothing can be said: False.
+    """
+    words = _words(student)
+    if len(words) < 2:
+        return False
+    for source in (cell["source"][:MAX_CELL] for cell in cells if cell["code"]):
+        tree = _tree(source) if "NAME" in source else None
+        for node in ast.walk(tree) if tree is not None else ():
+            if not isinstance(node, ast.Name) or node.id != "NAME" or not isinstance(node.ctx, ast.Store):
+                continue
+            given = next((s for s in tree.body if isinstance(s, ast.Assign) and node in s.targets), None)
+            text = getattr(given.value, "value", None) if given is not None else None
+            if not isinstance(text, str):
+                return True
+            theirs = _words(text)
+            if theirs and not (words <= theirs or theirs <= words):
+                return True
+    return False
+
+
+def _words(name: str) -> set[str]:
+    """Words of a name as they can be compared: without case, accents and hyphens."""
+    bare = unicodedata.normalize("NFKD", name.casefold())
+    return set(WORD.findall("".join(c for c in bare if not unicodedata.combining(c)).replace("_", " ")))
+
+
 def answers_in_code(sources: list, cells: list[dict]) -> list[str]:
-    """Written questions whose Markdown cell is blank while a code cell of the student's own beside it holds prose."""
+    """Written questions that are answered in a code cell.
+
+    Either the Markdown cell was turned into one, or it is blank while a code cell of the student's own beside it holds
+    prose.
+    """
     at = {source.name: place for place, source in enumerate(sources)}
+    turned = {cell["name"] for cell in cells if cell.get("turned")}
     last = {cell["name"]: cell["source"] for cell in cells if cell["name"] is not None}
     found = []
     for place, source in enumerate(sources):
-        if source.kind != "manual" or source.is_code or not _blank(source, last.get(source.name)):
+        if source.kind != "manual" or source.is_code:
+            continue
+        if not _blank(source, last.get(source.name)):
+            found += [source.name] if source.name in turned else []
             continue
         before, beside = -1, []
         for cell in cells:

@@ -10,13 +10,12 @@ import os
 import queue
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from dlcourse.staff import StaffError
+from dlcourse.staff import StaffError, clock
 from dlcourse.staff.plan import Item, Plan, order_of
 from dlcourse.staff.run import INTERRUPT_SECONDS, Merged, _said, _score
 from dlcourse.staff.sandbox import Limits
@@ -66,7 +65,7 @@ class _Run:
     def __init__(self, plan, merged, folder, limits, progress):
         self.plan, self.merged, self.folder, self.limits, self.progress = plan, merged, folder, limits, progress
         self.found, self.verdicts, self.notes, self.skip = Findings(), {}, {}, set()
-        self.until = time.monotonic() + limits.notebook_seconds
+        self.until = clock.now() + limits.notebook_seconds
         groups = dict.fromkeys(item.group for item in plan.items.values())
         self.group = {name: number for number, name in enumerate(groups, 1)}
 
@@ -103,7 +102,7 @@ class _Run:
         return None
 
     def cell(self, kernel, step) -> None:
-        seconds = min(self.limits.cell_seconds, self.until - time.monotonic())
+        seconds = min(self.limits.cell_seconds, self.until - clock.now())
         if seconds <= 0:
             self.found.reached_end = False
             return
@@ -220,8 +219,8 @@ class _Kernel:
 
     def hear(self, asked: str, seconds: float) -> dict | None:
         """The reply to the message `asked`, None where none came in time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        until = clock.now() + seconds
+        while (left := until - clock.now()) > 0:
             with suppress(queue.Empty):
                 message = self.client.get_shell_msg(timeout=min(left, 0.5))
                 if message["parent_header"].get("msg_id") == asked:

@@ -25,10 +25,12 @@ def publish(outcome) -> None:
         if student not in outcome.fresh | outcome.changed and feedback_path(outcome, student).exists():
             continue
         try:
+            record = outcome.with_outputs(record)
             if record["problem"] is None and not record["handed_in_by"]:
                 text = notebooks.dumps(autograded_notebook(outcome, record))
                 _write_if_changed(_autograded_path(outcome, student), text)
-            _write_if_changed(feedback_path(outcome, student), pages.feedback_page(record, outcome.plan, title))
+            page = pages.feedback_page(record, outcome.plan, title, _zone(outcome))
+            _write_if_changed(feedback_path(outcome, student), page)
         except (StaffError, OSError):
             raise  # no room, no permission: nothing of what follows could be written either
         except Exception as err:  # one student's odd notebook must not keep the others from their feedback
@@ -63,6 +65,12 @@ def _title(outcome) -> str:
             if not cell.is_code and line.startswith("# "):
                 return line[2:].strip()
     return outcome.assignment.id
+
+
+def _zone(outcome):
+    """In which a student reads times; None: as they are kept, in UTC."""
+    course = outcome.assignment.course
+    return course.timezone if course is not None else None
 
 
 def _write_if_changed(path: Path, text: str) -> None:
@@ -133,12 +141,13 @@ def _fill_cells(held, record, outcome) -> None:
         cell = record["cells"].get(grade.name)
         if cell is None:
             continue
-        if grade.auto_score != cell["score"]:
-            grade.auto_score = cell["score"]
+        auto = cell.get("auto_score", cell["score"])
+        if grade.auto_score != auto:
+            grade.auto_score = auto
         if grade.manual_score is not None:
             grade.needs_manual_grade = bool(grade.needs_manual_grade or fresh)  # new work: a person looks again
         else:
-            grade.needs_manual_grade = cell["score"] is None
+            grade.needs_manual_grade = auto is None
     released = {c.name: c.released for c in outcome.plan.cells}
     for comment in held.comments:
         given = answers.get(comment.name)
@@ -257,8 +266,16 @@ def as_json(outcome) -> str:
     """What `--json` writes: a list with one object a submission, one a line."""
     keys = ("student", "assignment", "score", "max_score", "cells", "flags", "seconds")
     more = ("state", "problem", "file", "submitted", "due", "late_days", "late_factor", "deductions", "final_score")
-    more += ("completion", "handed_in_by")
-    rows = [json.dumps({k: r[k] for k in (*keys, *more)}, ensure_ascii=True) for r in outcome.records]
+    more += ("completion", "handed_in_by", "comments")
+    alike: dict[str, list] = {}
+    for pair in outcome.alike:
+        for one, other in (pair.students, pair.students[::-1]):
+            found = {"student": other, "share": pair.share, "bits": pair.bits, "cells": list(pair.places)}
+            alike.setdefault(one, []).append(found)
+    rows = [
+        json.dumps({k: r[k] for k in (*keys, *more)} | {"similar": alike.get(r["student"], [])}, ensure_ascii=True)
+        for r in outcome.records
+    ]
     return "[\n" + ",\n".join(rows) + "\n]\n"
 
 
@@ -305,6 +322,9 @@ def summary(outcome) -> str:
         lines[0] += f", {kept} unchanged"
     if marking:
         lines.append(f"{marking} of them have written answers to mark: open nbgrader's Formgrader in the course folder")
+    if outcome.alike:
+        pairs = "1 pair of students has" if len(outcome.alike) == 1 else f"{len(outcome.alike)} pairs of students have"
+        lines.append(f"{pairs} similar code: read both in the report before you ask")
     if outcome.trusted:
         lines.append("graded with --trust: no sandbox was used")
     lines += [f"for you: {note}" for note in outcome.notes]

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from dlcourse.staff import StaffError, ledger, notebooks, policy
-from dlcourse.staff.plan import Plan, make_plan, read_cells
+from dlcourse.staff import StaffError, ledger, marks, notebooks, policy, similar
+from dlcourse.staff.plan import Plan, lines_of_imports, make_plan, read_cells, slow_imports
 from dlcourse.staff.run import Cancelled, Grader
 from dlcourse.staff.sandbox import Limits, require_sandbox
 from dlcourse.staff.submissions import Cell, Submission, Unplaced, collect
 
-VERSION = 1  # of what grading does; a new one makes old records count no more
+VERSION = 2  # of what grading does; a new one makes old records count no more
 LEFT_SECONDS = 3600  # a half-written record of that age has no writer any more, on this machine or another
 SHIPPED = (".ipynb", ".db", ".pyc")  # beside a source notebook, but not given to a submission
 
@@ -60,7 +60,14 @@ class Outcome:
     notes: list[str]  # for the instructor
     folder: Path
     trusted: bool
-    changed: set[str] = field(default_factory=set)  # students for whom the rules say something else than before
+    changed: set[str] = field(default_factory=set)  # students for whom marks or rules say something else than before
+    alike: list[similar.Pair] = field(default_factory=list)  # students whose code is alike
+
+    def with_outputs(self, record: dict) -> dict:
+        """The record with what its cells have shown, for its page and its notebook."""
+        if "outputs_in" not in record:
+            return record
+        return record | {"shown": json.loads(Path(record["outputs_in"]).read_text("utf-8"))["shown"]}
 
 
 # ---------------------------------------------------------------------------------------------------- the assignment
@@ -156,7 +163,7 @@ class Records:
             return None
         if record.get("timed_out") and record.get("cell_seconds", 0) < limits.cell_seconds:
             return None  # more time than it had: it may get further
-        return record
+        return _without_outputs(record, self.path(submission, plan))
 
     def write(self, path: Path, record: dict) -> None:
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -172,9 +179,9 @@ class Records:
             raise
 
 
-def environment_digest() -> str:
-    """What else decides a result: versions of what runs the cells."""
-    found = [str(VERSION), platform.python_version()]
+def environment_digest(gpu: bool = False) -> str:
+    """What else decides a result: versions of what runs the cells, and whether they have a CUDA device."""
+    found = [str(VERSION), platform.python_version(), *(["gpu"] if gpu else [])]
     for name in ("torch", "numpy", "ipython", "matplotlib", "scikit-learn", "torchvision"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
@@ -191,6 +198,7 @@ class Batch:
     limits: Limits
     assets: Path | None
     trust: bool
+    sandbox: str | None = None  # its kind, where one was asked for
     jobs: int | None = None
     progress: object = None  # called with (done, all, record)
     results: dict[str, dict] = field(default_factory=dict)  # student -> record
@@ -244,14 +252,16 @@ def grade(
     jobs: int | None = None,
     limits: Limits | None = None,
     trust: bool = False,
+    sandbox: str | None = None,
     students=None,
     progress=None,
     elsewhere=None,
 ) -> Outcome:
     """Grade every hand-in of an assignment below `where` into the course folder `folder`.
 
-    progress   called with (done, all, record) after each submission
+    progress   called with (done, all, None) before the first submission, with (done, all, record) after each
     students   only these ids
+    sandbox    one of sandbox.KINDS (default: the first that works)
     elsewhere  called with a Batch, grades as much of it as it can on other machines (cluster.py), and returns notes;
                what then has no record is graded here
     Raises StaffError where the assignment, the place or the sandbox is not there.
@@ -260,23 +270,28 @@ def grade(
     if jobs is not None and jobs < 1:
         raise StaffError(f"--jobs {jobs}: at least 1 submission at a time")
     assignment = load_assignment(id_or_path, root, private)
-    found, unplaced = collect(where, assignment.id, assignment.course, assignment.notebook)
+    beside = assignment.assets.iterdir() if assignment.assets is not None else ()
+    given = {path.name for path in beside if path.suffix != ".ipynb"}
+    found, unplaced = collect(where, assignment.id, assignment.course, assignment.notebook, given)
     if students:
         found = [s for s in found if s.student in set(students)]
         if not found:
             raise StaffError(f"--student {', '.join(students)}: nobody of that id handed in {assignment.id}")
     if not trust:
-        require_sandbox()
+        require_sandbox(sandbox, limits.gpu)
     folder = Path(folder)
     rules = rules_for(assignment, folder)
     with only_grader(folder):
-        records = Records(folder / "records" / assignment.label, environment_digest())
+        records = Records(folder / "records" / assignment.label, environment_digest(limits.gpu))
         assets = _assets(assignment, folder)
-        with _one_grader(limits, assets, trust) as grader_of:
-            plan, notes = calibrate(assignment, records, grader_of)
-            batch = Batch(found, plan, records, limits, assets, trust, jobs, progress)
+        with _one_grader(limits, assets, trust, sandbox) as grader_of:
+            used = slow_imports(lines_of_imports(c.source for s in found for c in s.cells if c.code))
+            plan, notes = calibrate(assignment, records, grader_of, used)
+            batch = Batch(found, plan, records, limits, assets, trust, sandbox, jobs, progress)
             batch.read_kept()
             fresh = {s.student for s in batch.left}
+            if batch.left and progress is not None:
+                progress(len(batch.results), len(found), None)
             if batch.left and elsewhere is None:
                 _grade_all(batch, grader_of(plan))
         if elsewhere is not None:
@@ -284,9 +299,18 @@ def grade(
         if batch.left:
             grade_left(batch)
         own, place = [batch.results[s.student] for s in found], records.folder / ledger.NAME
-        settled, changed = ledger.settle(place, own, plan, rules, assignment.notebook)
+        by_hand = marks.read(folder)
+        given = {s.student: by_hand.get((assignment.id, assignment.notebook, s.student)) for s in found}
+        settled, changed = ledger.settle(place, own, plan, rules, assignment.notebook, given, frozenset(fresh))
         fresh = {r["student"] for r in settled if (r["handed_in_by"] or r["student"]) in fresh}
+        if others := len(set(ledger.read(place)["said"]) - {r["student"] for r in settled}):
+            more = "1 more student was" if others == 1 else f"{others} more students were"
+            notes = [
+                *notes,
+                f"{more} graded before: for a report on all, grade all hand-ins; nothing runs twice",
+            ]
         outcome = Outcome(assignment, plan, settled, fresh, unplaced, notes, folder, trust, changed)
+        outcome.alike = similar.similar_pairs(own, plan)
         from dlcourse.staff import gradebook
 
         gradebook.publish(outcome)
@@ -294,13 +318,13 @@ def grade(
 
 
 @contextlib.contextmanager
-def _one_grader(limits, assets, trust):
+def _one_grader(limits, assets, trust, sandbox):
     """Gives a function plan -> Grader, one for all plans: its sandboxes import torch once, which takes seconds."""
     made: list[Grader] = []
 
     def grader_of(plan: Plan) -> Grader:
         if not made:
-            made.append(Grader(plan, limits, assets=assets, trust=trust))
+            made.append(Grader(plan, limits, assets=assets, trust=trust, sandbox=sandbox))
         made[0].plan = plan
         return made[0]
 
@@ -313,7 +337,7 @@ def _one_grader(limits, assets, trust):
 
 def grade_left(batch: Batch) -> None:
     """Grade here what has no result."""
-    with _one_grader(batch.limits, batch.assets, batch.trust) as grader_of:
+    with _one_grader(batch.limits, batch.assets, batch.trust, batch.sandbox) as grader_of:
         _grade_all(batch, grader_of(batch.plan))
 
 
@@ -349,8 +373,15 @@ def _grade_one(grader: Grader, submission: Submission, records: Records, limits:
         "digest": submission.digest, "tests": grader.plan.digest, "environment": records.environment,
         "cell_seconds": limits.cell_seconds, "timed_out": timed_out, "trusted": grader.trust,
     }  # fmt: skip
-    records.write(records.path(submission, grader.plan), record)
-    return record
+    path = records.path(submission, grader.plan)
+    records.write(path, record)
+    return _without_outputs(record, path)
+
+
+def _without_outputs(record: dict, path: Path) -> dict:
+    """Pictures and prints stay in the record's file until a page is made: a class of them would fill the memory."""
+    record["shown"] = [{k: v for k, v in cell.items() if k != "outputs"} for cell in record["shown"]]
+    return record | {"outputs_in": str(path)}
 
 
 def _as_submitted(record: dict, submission: Submission) -> dict:
@@ -395,14 +426,18 @@ def _assets(assignment: Assignment, folder: Path) -> Path | None:
     return target.resolve() if any(target.iterdir()) else None
 
 
-def calibrate(assignment, records, grader_of) -> tuple[Plan, list[str]]:
+def calibrate(assignment, records, grader_of, used=()) -> tuple[Plan, list[str]]:
     """Grade the instructor's own solutions first: every test must give them all its points.
 
     A test that does not pass when it is split between judge and box, but does beside the student's code, is run there
-    ("weak"). One that passes in neither way is the author's mistake, and is named. The answer is kept as a record.
+    ("weak"). One that passes in neither way is the author's mistake, and is named. The answer is kept as a record, with
+    the modules that this run imported, which the sandboxes then import once for all.
+
+    used  what the hand-ins import that takes seconds: imported once for all, and not in the time of a student's cell
     """
     cells = read_cells(assignment.instructor, assignment.released)
     plan = make_plan(assignment.id, cells)
+    plan.imports = imports = sorted({*plan.imports, *used})
     model = reference(assignment)
     path = records.folder / f".reference.{plan.digest[:12]}.{records.environment}.json"
     try:
@@ -413,16 +448,24 @@ def calibrate(assignment, records, grader_of) -> tuple[Plan, list[str]]:
         kept = _calibrate(plan, cells, model, grader_of)
         records.write(path, kept)
     plan = make_plan(assignment.id, cells, frozenset(kept["weak"]))
-    plan.broken = frozenset(kept["broken"])
+    plan.imports = [*imports, *(m for m in kept.get("imports", ()) if m not in imports)]
+    plan.broken, plan.changing = frozenset(kept["broken"]), frozenset(kept["changing"])
     return plan, kept["notes"]
 
 
 def _calibrate(plan, cells, model, grader_of) -> dict:
+    grader = grader_of(plan)
+    grader.learned = []
+    changing: set[str] = set()
+
     def short_of(plan):
+        plan.changing = frozenset(i.name for i in plan.tests)  # whatever the instructor's solution changes is right
         record = grader_of(plan).grade(Submission(model.student, model.file, model.digest, model.cells))
         if record["problem"]:
             raise StaffError(f"{plan.assignment}: the instructor's own solution: {record['problem']}")
         done = record["cells"]
+        changing.clear()
+        changing.update(record["changing"])
         return {i.name: done[i.name] for i in plan.tests if done[i.name]["score"] != i.points}
 
     missing = short_of(plan)
@@ -442,4 +485,6 @@ def _calibrate(plan, cells, model, grader_of) -> dict:
             f"{count} weak: {', '.join(weak)}. A weak test runs beside the student's code, since it looks at more than "
             "values; it counts, and it is tried without the student's work too, but whoever means to could fool it"
         )
-    return {"weak": weak, "broken": broken, "notes": notes}
+    imports, grader.learned = grader.learned, None
+    grader.prepare(imports)
+    return {"weak": weak, "broken": broken, "changing": sorted(changing), "notes": notes, "imports": imports}

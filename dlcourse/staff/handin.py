@@ -302,7 +302,7 @@ def _compare(handin: Handin) -> None:
             same = _is_as_released(handin.raw[here[-1]]) is not False
         if source.kind in ("test", "locked") and not same:
             handin.changed.append(source.name)
-        elif source.kind in ("solution", "manual", "task") and (same or _is_stub(handin, here)):
+        elif source.kind in ("solution", "manual") and (same or _is_stub(handin, here)):  # a task's answer is elsewhere
             handin.given.add(source.name)
     for names, text in (
         (handin.changed, "not as given out: {}. The original is used in grading; undo what you changed there"),
@@ -311,8 +311,7 @@ def _compare(handin: Handin) -> None:
     ):
         if names:
             handin.mend.append(text.format(", ".join(names)))
-    cells = [{"name": name, "code": cell.code, "source": cell.source} for cell, name in handin.merged.cells]
-    for name in answers_in_code(handin.plan.cells, cells):
+    for name in answers_in_code(handin.plan.cells, handin.merged.texts()):
         if name in handin.given:
             todo = "write it into the Markdown cell below its question"
             handin.mend.append(f"the answer {name} stands in a code cell: {todo}")
@@ -401,7 +400,7 @@ def _result(handin: Handin, found: Findings, cell: SourceCell, untouched: bool) 
 
 def _empty(handin: Handin) -> set[str]:
     """Written answers without a word in them."""
-    written = {cell.name for cell in handin.plan.cells if cell.kind in ("manual", "task") and cell.points}
+    written = {cell.name for cell in handin.plan.cells if cell.kind == "manual" and cell.points}
     return written & handin.given
 
 

@@ -16,7 +16,16 @@ import sys
 import time
 
 from dlcourse.staff import wire
-from dlcourse.staff.box import import_ahead, keep_to_itself, limit_resources, run_test, seed_everything, serve_forks
+from dlcourse.staff.box import (
+    import_ahead,
+    imported_since_start,
+    keep_to_itself,
+    limit_resources,
+    run_test,
+    seed_everything,
+    serve_forks,
+    to_driver,
+)
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 SHOWN = 1200  # characters of a message
@@ -51,6 +60,7 @@ class Judge:
         self.classes: set[str] = set()
         self.space = {"__name__": "__main__", "__builtins__": builtins}
         self.peers: dict[int, wire.Peer] = {}
+        self.heard: set[int] = set()  # sessions in which hidden tests ran: the student's code may remember their inputs
 
     def loop(self) -> None:
         while True:
@@ -59,7 +69,10 @@ class Judge:
             if "items" in message:
                 self.items, self.classes = message["items"], set(message["classes"])
                 continue
-            result = self.run(message["run"], message["session"])
+            if "imported" in message:
+                result = {"imported": imported_since_start()}
+            else:
+                result = self.run(message["run"], message["session"], bool(message.get("keep")))
             wire.send_frame(self.driver, wire.TO_DRIVER, 0, json.dumps(result).encode("utf-8", "backslashreplace"))
 
     def peer(self, session: int) -> wire.Peer:
@@ -75,11 +88,17 @@ class Judge:
             self.peers[session] = wire.Peer(exchange, is_judge=True)
         return self.peers[session]
 
-    def run(self, name: str, session: int) -> dict:
-        """Run one item: an instructor's cell or a test. The verdict on a test, or what went wrong."""
+    def run(self, name: str, session: int, keep: bool = False) -> dict:
+        """Run one item: an instructor's cell or a test. The verdict on a test, or what went wrong.
+
+        keep  what the student's code changes in values of the test is not taken over
+        """
         item = self.items[name]
+        if peer := self.peers.get(session):
+            peer.changed_arguments, peer.keep_arguments = False, keep
         seed_everything(item["seed"])
         began = time.process_time()
+        measured_here()
         try:
             if item.get("weak"):
                 peer = self.peer(session)
@@ -88,6 +107,7 @@ class Judge:
             else:
                 if item["names"]:
                     peer = self.peer(session)
+                    peer.keep_arguments = keep
                     peer.classes = self.classes & set(item["names"])  # classes that this test itself works with
                     peer.request("begin", item["seed"], sorted(self.classes))
                     for wanted in item["names"]:
@@ -101,7 +121,14 @@ class Judge:
             self.peers.pop(session, None)
             verdict = {"outcome": "died", "message": str(err)}
         except BaseException as err:
-            verdict = self.explain(item, name, err)
+            verdict = self.explain(item, name, err, session)
+        if BEGIN in item["source"]:
+            self.heard.add(session)
+        if session in self.peers and self.peers[session].changed_arguments:
+            verdict["changes"] = True
+        found = measured_here()
+        if found and not item.get("weak"):
+            verdict["measured"] = found
         verdict["seconds"] = round(time.process_time() - began, 3)
         return verdict
 
@@ -116,7 +143,7 @@ class Judge:
         text = f"this test ends in {said}; a number from 0 to {item['points']:g} was awaited"
         return {"outcome": "author", "message": text}
 
-    def explain(self, item: dict, name: str, err: BaseException) -> dict:
+    def explain(self, item: dict, name: str, err: BaseException, session: int) -> dict:
         """What to tell the student: the author's own words, or what their code did; of a hidden test nothing else."""
         lines = item["source"].split("\n")
         line, deepest = None, None
@@ -147,9 +174,12 @@ class Judge:
                 "outcome": "unanswered",
                 "message": "Not attempted yet: your code still raises NotImplementedError.",
             }
+        if theirs is None and isinstance(err, NotImplementedError):  # a check that found a blank
+            return {"outcome": "unanswered", "message": "Not attempted yet: no answer was given."}
         if theirs is not None:
-            said = f": {text}" if text and not hidden else ""
-            if hidden and not isinstance(getattr(builtins, theirs, None), type):
+            quiet = hidden or session in self.heard or any(BEGIN in text for text in lines[:line])
+            said = f": {text}" if text and not quiet else ""
+            if quiet and not isinstance(getattr(builtins, theirs, None), type):
                 theirs = "an error of its own"  # a name could carry the test's input out
             where = " on an input of a hidden test" if hidden else ""
             return {"outcome": "failed", "message": f"Your code raised {theirs}{where}{said}"}
@@ -179,6 +209,12 @@ class Judge:
         return {"outcome": "failed", "message": f"{kind}{text}", "shaped": shaped}
 
 
+def measured_here() -> dict:
+    """What the test that ran last noted with checks.measured, where it did."""
+    checks = sys.modules.get("dlcourse.checks")
+    return checks.take_measured() if checks is not None else {}
+
+
 def is_hidden(lines: list[str], line: int) -> bool:
     inside = False
     for text in lines[:line]:
@@ -203,8 +239,8 @@ def statement_at(source: str, line: int | None):
 
 
 def main() -> None:
-    """argv: number of the inherited control socket, megabytes of memory, modules to import before the first fork."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    """argv: number or path of the control socket, megabytes of memory, modules to import before the first fork."""
+    control = to_driver(sys.argv[1])
     builtins.get_ipython = lambda: Magics()
     builtins.display = lambda *args, **kwargs: None
     assets = os.environ.get("DLCOURSE_ASSETS", "/assets")

@@ -16,7 +16,7 @@ from dlcourse.staff.notebooks import write
 from dlcourse.staff.points import Work
 
 NAME = ".ledger.json"
-OURS = ("late", "no name", "text in code", "excused", "by a partner", "two in the group")  # flags that are set here
+OURS = ("late", "no name", "other name", "text in code", "excused", "by a partner", "two in the group")  # set here
 
 
 def read(path: Path) -> dict:
@@ -30,12 +30,16 @@ def read(path: Path) -> dict:
     return held
 
 
-def settle(path: Path, own: list[dict], plan, course, notebook: str) -> tuple[list[dict], set[str]]:
-    """Enter the records of one run, and apply the rules to them: the records of all whom they concern, and the
-    students for whom something else holds than was said before.
+def settle(
+    path: Path, own: list[dict], plan, course, notebook: str, given: dict | None = None, fresh: frozenset = frozenset()
+) -> tuple[list[dict], set[str]]:
+    """Enter the records of one run, and apply marks by hand and the rules to them: the records of all whom they
+    concern, and the students for whom something else holds than was said before.
 
     own     a record for each student who handed in
     course  policy.Course with its students, None where there are no rules
+    given   student -> marks.Given: what persons gave in formgrader
+    fresh   students whose work is new in this run: what was given before it is to be looked at again
     """
     held = read(path)
     for record in own:
@@ -45,6 +49,8 @@ def settle(path: Path, own: list[dict], plan, course, notebook: str) -> tuple[li
     groups = course.groups_of(assignment) if assignment is not None else policy.Groups()
     records = _with_partners(own, held["students"], groups)
     for record in records:
+        by = record["handed_in_by"] or record["student"]
+        mark(record, (given or {}).get(by), by in fresh)
         apply(record, course, assignment, groups)
     said = {record["student"]: _said(record) for record in records}
     changed = {student for student in said if held["said"].get(student) != said[student]}
@@ -60,16 +66,46 @@ def read_form(record: dict, plan) -> None:
     record["faults"], record["tried"] = [], [0, 0]
     if record["problem"] is None:
         record["faults"] = format_rules.flags(plan.cells, record["shown"])
+        if plan.asks_who and format_rules.other_name(record["student"], record["shown"]):
+            record["flags"].append("other name")
         record["tried"] = list(format_rules.tried(plan.cells, record["shown"]))
         for name in format_rules.answers_in_code(plan.cells, record["shown"]):
             record["cells"][name] |= {"score": None, "status": "needs marking", "message": ""}
             record["state"] = "needs marking"
 
 
+def mark(record: dict, given, fresh: bool = False) -> None:
+    """Lay what a person gave over a record: points count in place of those by tests, which stay as `auto_score`."""
+    record["comments"] = dict(given.comments) if given is not None and record["problem"] is None else {}
+    if given is None or record["problem"] is not None:
+        return
+    cells = dict(record["cells"])  # those of a group share them
+    again = False
+    for name, (points_by_hand, extra, look_again) in given.points.items():
+        cell = cells.get(name)
+        if cell is None:
+            continue
+        auto = cell["score"]
+        counted = auto if points_by_hand is None else points_by_hand
+        made = {"auto_score": auto, "score": counted if counted is None else counted + extra}
+        if points_by_hand is not None:
+            made["again"] = bool(look_again or fresh)
+            again |= made["again"]
+            if cell["status"] in ("needs marking", "unanswered"):
+                made["status"] = "marked"
+        cells[name] = cell | made
+    waiting = again or any(cell["score"] is None for cell in cells.values())
+    record["cells"], record["state"] = cells, "needs marking" if waiting else "graded"
+    record["score"] = round(sum(cell["score"] or 0 for cell in cells.values()), 6)
+
+
 def entry(record: dict) -> dict:
     """What the ledger keeps of a record."""
     kept = {key: record[key] for key in ("submitted", "file", "problem", "tried", "faults")}
     kept["cells"] = {name: [cell["score"], cell["max_score"]] for name, cell in record["cells"].items()}
+    for cell in record["cells"].values():
+        if "measured" in cell:
+            kept.setdefault("measured", {}).update(cell["measured"])
     return kept | {"flags": list(record["flags"])}
 
 
@@ -156,4 +192,6 @@ def apply(record: dict, course, assignment, groups) -> None:
 
 def _said(record: dict) -> str:
     keys = ("late_days", "late_factor", "deductions", "final_score", "due", "completion", "flags", "handed_in_by")
-    return hashlib.sha256(json.dumps([record[key] for key in keys]).encode()).hexdigest()[:16]
+    by_hand = {name: cell for name, cell in record["cells"].items() if "auto_score" in cell}
+    said = [*(record[key] for key in keys), record["comments"], by_hand]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

@@ -472,6 +472,9 @@ def _check_test(cell):
     whole, visible = ast.parse(cell.text).body, ast.parse(_for_students(cell)).body
     if not whole:
         return [cell.at(f'test "{cell.name}" is empty: it would give its points to everybody')]
+    if not _for_students(cell).strip():
+        text = "shows students an empty cell, which never gets a number: say in a comment what it tests"
+        problems.append(cell.at(f'test "{cell.name}" {text}'))
     if isinstance(whole[-1], ast.Expr):
         text = "ends in an expression, whose value nbgrader reads as the score: end in an assert"
         problems.append(cell.at(f'test "{cell.name}" {text}', cell.first + whole[-1].lineno - 1))

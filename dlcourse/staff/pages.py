@@ -30,6 +30,9 @@ OUTPUTS = 60  # of one cell
 PICTURE, ALL_PICTURES = 4_000_000, 16_000_000  # characters of base64, of one picture and of a page
 PIXELS = 40_000_000
 FOLD_LINES, FOLD_CHARACTERS = 30, 3_000  # a longer output is folded
+SMALL = 8  # students below whom nothing is said of quarters and correlations
+PAIRS = 30  # of similar students that are shown
+PASSAGE = 4_000  # characters of what they have in common
 
 
 # ---------------------------------------------------------------------------------------------------- text
@@ -517,6 +520,7 @@ _STATUS = {
     "timeout": ("stop", "Stopped, too slow", "bad"),
     "crashed": ("stop", "Stopped, crashed", "bad"),
     "needs marking": ("mark", "To be marked", "wait"),
+    "marked": ("ok", "Marked", "good"),
     "author error": ("mark", "Not your mistake", "wait"),
     "not run": ("open", "Not reached", "calm"),
 }
@@ -529,6 +533,10 @@ def _sign(status: str) -> tuple[str, str, str]:
 
 def _message(cell, graded: dict) -> str:
     status = graded["status"]
+    if graded.get("again"):
+        return "These points were given for an earlier version. A person looks at this one, too."
+    if cell.kind == "test" and graded.get("auto_score", graded["score"]) != graded["score"]:
+        return "A person looked at this and gave these points."
     if status == "author error":
         return (
             "This test has a mistake of its own. It is not yours: your instructor is told, and will see to your points."
@@ -591,6 +599,10 @@ _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
     "old format": ("The file is in an old notebook format. It was read all the same.", "old notebook format"),
     "damaged cell": ("One cell was damaged and could not be read.", "a damaged cell left out"),
     "no name": (None, "no name in the name cell"),
+    "other name": (
+        "The name cell holds another name than the file, and the questions are drawn from it. Tell your instructor.",
+        "the name cell and the file name two people, and the questions are drawn from the first",
+    ),
     "text in code": (
         "A written answer stands in a code cell. It is read all the same; next time, write it into the Markdown cell.",
         "a written answer in a code cell, its Markdown cell blank",
@@ -612,23 +624,26 @@ _FLAGS = {  # flag -> (what the student reads, what the instructor reads)
 }
 
 
-def feedback_page(record: dict, plan, title: str) -> str:
-    """What one student opens: score, question by question, then the notebook as it ran."""
+def feedback_page(record: dict, plan, title: str, zone=None) -> str:
+    """What one student opens: score, question by question, then the notebook as it ran.
+
+    zone  in which times are told; None: as they are kept
+    """
     page = _Page()
-    parts = [_feedback_head(record, plan, title), _score_card(record, plan)]
+    parts = [_feedback_head(record, plan, title, zone), _score_card(record, plan)]
     notes = [_flag_for_student(word, record) for word in record.get("flags") or []]
     if notes := [n for n in notes if n]:
         parts.append(_section("know", "Good to know", _list(notes)))
     if record.get("state") != "could not run":
-        parts.append(_question_cards(record, plan))
+        parts.append(_question_cards(record, plan, page))
     if record.get("shown"):
         parts.append(_notebook(record, plan, page))
     foot = "This page is one file. It loads nothing, runs nothing and sends nothing."
     return _frame(f"{_plain(title)}: feedback", "".join(parts), foot)
 
 
-def _feedback_head(record, plan, title) -> str:
-    when = f' · handed in <time datetime="{esc(record["submitted"], 40)}">{_moment(record["submitted"])}</time>'
+def _feedback_head(record, plan, title, zone) -> str:
+    when = f' · handed in <time datetime="{esc(record["submitted"], 40)}">{_moment(record["submitted"], zone)}</time>'
     return _head(
         "Feedback", plan, title, f"<bdi>{person(record['student'])}</bdi>{when if record.get('submitted') else ''}"
     )
@@ -671,7 +686,8 @@ def _encouragement(passed: int, tests: list) -> str:
     if all(c["status"] == "unanswered" for c in tests):
         return "No question with a test was attempted yet."
     if not passed:
-        return "No test passes yet. Below you find what each of them looked at."
+        in_full = " in full" if any(c["score"] for c in tests) else ""
+        return f"No test passes{in_full} yet. Below you find what each of them looked at."
     return f"{passed} of {count(len(tests), 'test')} pass. Below you find what the others looked at."
 
 
@@ -720,7 +736,15 @@ def _flag_for_student(word: str, record) -> str | None:
     return _FLAGS[word][0] if word in _FLAGS else esc(word, 200)
 
 
-def _question_cards(record, plan) -> str:
+def _comments(record, question, page) -> str:
+    """What a person wrote about the answers to a question."""
+    names = dict.fromkeys([*question.answers, *(cell.name for cell in question.cells)])
+    texts = [text for name in names if (text := (record.get("comments") or {}).get(name))]
+    by = '<p class="over">From your instructor</p>'
+    return "".join(f'<div class="comment">{by}<div class="prose">{_markdown(text, page)}</div></div>' for text in texts)
+
+
+def _question_cards(record, plan, page) -> str:
     shown = enumerate((record.get("shown") or [])[:CELLS])
     places = {cell["name"]: i for i, cell in shown if cell.get("name")}
     cards = []
@@ -740,7 +764,7 @@ def _question_cards(record, plan) -> str:
         title = f'<a href="#cell-{link}">{title}</a>' if link is not None else title
         cards.append(
             f'<article class="card question"><div class="bar"><h3>{title}</h3><p class="points">{said}</p></div>'
-            f'<ul class="rows">{"".join(rows)}</ul></article>'
+            f'<ul class="rows">{"".join(rows)}</ul>{_comments(record, question, page)}</article>'
         )
     told = '<p class="soft">The name of a question takes you to your answer, further down.</p>' if places else ""
     return _section("questions", "Question by question", told + "".join(cards))
@@ -821,7 +845,8 @@ def report_page(outcome) -> str:
         parts.append(_section("look", "Please look at", _list(notes)))
     if outcome.unplaced:
         parts.append(_unplaced(outcome.unplaced))
-    parts += [_distribution(records, plan), _question_table(records, plan), _student_table(outcome), _more(records)]
+    parts += [_distribution(records, plan), _question_table(records, plan), _student_table(outcome)]
+    parts += [_similar(outcome), _more(records)]
     foot = "Made from the grader’s records. It loads nothing and runs nothing."
     return _frame(f"{_plain(title)}: report", "".join(parts), foot, "report")
 
@@ -852,6 +877,11 @@ def _instructor_notes(outcome) -> list[str]:
         whom = count(len(messages), "student")
         told = f"stopped by a mistake of its own for {whom}: {esc(messages[0], 300)}"
         notes.append(f"The test <code>{esc(name, 100)}</code> {told}")
+    for flag in ("needs a look", "test replaced"):
+        flagged = [_link(r["student"], outcome) for r in outcome.records if flag in (r.get("flags") or [])]
+        if flagged:
+            more = f" and {len(flagged) - 20} more" if len(flagged) > 20 else ""
+            notes.append(f"{_flag(flag)} {', '.join(flagged[:20])}{more}: {_FLAGS[flag][1]}.")
     return notes
 
 
@@ -859,6 +889,48 @@ def _unplaced(unplaced) -> str:
     rows = [f"<b><bdi>{esc(u.file, 300)}</bdi></b><br>{_sentence(u.reason)}" for u in unplaced[:500]]
     more = _note(f"{count(len(unplaced) - 500, 'more file')}, not shown here.") if len(unplaced) > 500 else ""
     return _section("unplaced", "Files that could not be placed", _list(rows) + more)
+
+
+# ---------------------------------------------------------------------------------------------------- a competition
+
+
+def leaderboard_page(assignment: str, rows, settings) -> str:
+    """What the class sees of a competition: aliases, ranks, intervals; `rows` as leaderboard.entries gives them."""
+    low = min((row.interval[0] for row in rows), default=0.0)
+    left = max(0.0, math.floor(10 * low) / 10)  # where the scale of the bars begins
+    lines = []
+    for row in rows:
+        start, end = (100 * (x - left) / (1 - left) for x in row.interval)
+        bar = f'<i class="off" style="width:{start:.1f}%"></i><i style="width:{max(end - start, 0.6):.1f}%"></i>'
+        told = f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
+        cells = [
+            f'<td class="n"><b>{row.rank}{"=" if row.tied else ""}</b></td>',
+            f'<th scope="row"><bdi>{esc(row.alias, 30)}</bdi></th>',
+            f'<td class="n">{row.share:.3f}</td>',
+            f'<td class="range">{told}<span class="track" aria-hidden="true">{bar}</span></td>',
+            f'<td class="n">{esc(str(row.told.get("work", "–")), 12)}</td>',
+            *(f'<td class="set">{esc(row.setting(name), 20)}</td>' for name in settings),
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    names = " | ".join(name.replace("_", " ") for name in settings)
+    board = _table(f"Rank > | Alias | Accuracy > | 95 % interval | Work > | {names}", lines, "board")
+    told = (
+        "Each entry was measured by the grader, on the same images, which nobody here has seen. A rank is one more "
+        "than the number of entries that are surely better: their interval lies above. A sign = marks a tie. "
+        f"Bars begin at {left:.1f}. Work is that of the training, in billions of multiplications, the same on every "
+        "machine."
+    )
+    head = (
+        f'<header><p class="over">Leaderboard · {esc(assignment, 100)}</p>'
+        f"<h1>{count(len(rows), 'entry', 'entries')}</h1>"
+        f'<p class="who">{told}</p></header>\n'
+    )
+    return _frame(
+        f"{assignment}: leaderboard",
+        head + _section("board", "Ranks", board),
+        "It loads nothing and runs nothing.",
+        "report",
+    )
 
 
 def _distribution(records, plan) -> str:
@@ -873,7 +945,14 @@ def _distribution(records, plan) -> str:
     waiting = any(r["state"] == "needs marking" for r in records)
     about = "Before lateness; what is still to be marked counts 0." if waiting else "Before lateness."
     figure = f'<figure class="histogram">{_histogram(scores, most)}</figure>'
-    return _section("scores", "Scores", f"<p><b>{said}</b> {about}</p>{figure}")
+    facts = [
+        ("best quarter from", number(scores[math.ceil(0.75 * len(scores)) - 1]) if len(scores) >= SMALL else None),
+        ("lowest quarter up to", number(scores[math.ceil(0.25 * len(scores)) - 1]) if len(scores) >= SMALL else None),
+        ("all points", f"{sum(score >= most for score in scores)} of {len(scores)}"),
+        ("no points", f"{sum(score <= 0 for score in scores)} of {len(scores)}"),
+    ]
+    told = _list((f"<span>{words}</span> <b>{value}</b>" for words, value in facts if value is not None), "facts")
+    return _section("scores", "Scores", f'<p><b>{said}</b> {about}</p><div class="pair">{figure}{told}</div>')
 
 
 def _step(scores, most: float) -> float:
@@ -922,14 +1001,14 @@ def _histogram(scores, most) -> str:
 
 
 def separation(items: list, totals: list) -> float | None:
-    """Correlation of a question's points with the points of all other questions; None where there is none to find.
+    """The corrected item-total correlation: a question's points with those of all others; None where there is none.
 
     items   points of this question, a student each
     totals  the same students' points of everything
     """
     rest = [t - i for t, i in zip(totals, items, strict=True)]
     n = len(items)
-    if n < 3:
+    if n < SMALL:
         return None
     a, b = sum(items) / n, sum(rest) / n
     across = sum((x - a) * (y - b) for x, y in zip(items, rest, strict=True))
@@ -939,7 +1018,7 @@ def separation(items: list, totals: list) -> float | None:
 
 def _question_table(records, plan) -> str:
     scored = [r for r in records if r.get("score") is not None]
-    rows = []
+    enough, rows = len(scored) >= SMALL, []
     for question in questions_of(plan):
         for at, cell in enumerate(question.cells):
             seen = [(r["cells"][cell.name]["score"], r["score"]) for r in scored if cell.name in r["cells"]]
@@ -951,16 +1030,21 @@ def _question_table(records, plan) -> str:
             shown = f"{waiting} to be marked" if waiting else _share_bar(share)
             title = f'<th scope="rowgroup" rowspan="{len(question.cells)}">{esc(question.title, 120)}</th>'
             name = _label(cell, at + 1) if cell.kind == "test" else "written answer"
+            beside = f"<td class=sep>{_separation_bar(agrees)}</td>" if enough else ""
             rows.append(
                 f"{'<tr>' if at else '<tr class=first>' + title}<td>{name}</td>"
-                f"<td class=n>{number(cell.points or 0)}</td><td>{shown}</td><td>{_separation_bar(agrees)}</td></tr>"
+                f"<td class=n>{number(cell.points or 0)}</td><td class=share>{shown}</td>{beside}</tr>"
             )
-    told = (
-        "A low share means a hard question. Separation says how well its points agree with those of all other "
-        "questions: above 0.3 is good; near 0 or below, students who do well elsewhere miss it, so look at its wording "
-        "and its tests."
-    )
-    heads = "Question | Part | Points > | Share of points reached | Separation, −1 to 1"
+    told = "A low share of the points means a hard question. "
+    if enough:
+        told += (
+            "Separation is the corrected item-total correlation: how well the points of a part agree with those of "
+            "all others. Above 0.3 is good; near 0 or below, students who do well elsewhere miss it, so look at its "
+            "wording and its tests."
+        )
+    else:
+        told += f"Separation is not shown: it says nothing for fewer than {SMALL} students."
+    heads = "Question | Part | Points > | Share of points reached" + " | Separation, −1 to 1" * enough
     return _section("questions", "Questions", f"<p>{told}</p>{_table(heads, rows, 'questions')}")
 
 
@@ -984,9 +1068,8 @@ def _separation_bar(value) -> str:
 def _student_table(outcome) -> str:
     rows = []
     for r in outcome.records:
-        href = escape(feedback_href(r["student"], outcome.assignment))
         if r["state"] == "could not run" or r.get("score") is None:
-            middle = f"<td colspan=3><b>Could not run:</b> {esc(r.get('problem'), 200)}</td>"
+            middle = f"<td colspan=3 class=why><b>Could not run:</b> {esc(r.get('problem'), 200)}</td>"
         else:
             waiting = sum(c["max_score"] or 0 for c in r["cells"].values() if c["score"] is None)
             factor, days, final = r.get("late_factor", 1.0), r.get("late_days") or 0, r.get("final_score")
@@ -998,11 +1081,48 @@ def _student_table(outcome) -> str:
             )
         flags = " ".join(_flag(word) for word in r.get("flags") or [] if word != "late")
         rows.append(
-            f'<tr><th scope="row"><a href="{href}"><bdi>{person(r["student"])}</bdi></a></th>{middle}'
-            f"<td>{flags}</td><td class=n>{r.get('seconds') or 0:.1f}</td></tr>"
+            f'<tr><th scope="row">{_link(r["student"], outcome)}</th>{middle}'
+            f'<td class="flagged">{flags}</td><td class="n seconds">{r.get("seconds") or 0:.1f}</td></tr>'
         )
-    table = _table("Student | Score > | Final > | Late | Flags | Seconds >", rows)
+    table = _table("Student | Score > | Final > | Late | Flags | Seconds >", rows, "students")
     return _section("students", "Students", table) if rows else ""
+
+
+def _link(student, outcome) -> str:
+    """A student's name, which leads to the feedback page."""
+    return f'<a href="{escape(feedback_href(student, outcome.assignment))}"><bdi>{person(student)}</bdi></a>'
+
+
+def _similar(outcome) -> str:
+    """Pairs whose own code is alike, with the longest passage that both have."""
+    pairs = outcome.alike
+    if not pairs:
+        return ""
+    title = {}
+    for question in questions_of(outcome.plan):
+        title |= dict.fromkeys(question.answers, question.title)
+    told = (
+        "The own code of these students is more alike than chance explains: what was given out, what the model "
+        "solution says and what many write is left out; names, comments, numbers and layout play no part. Working "
+        "side by side, one source or a shared helper look the same from here. Read both before you ask."
+    )
+    cards = []
+    for pair in pairs[:PAIRS]:
+        names = [_link(student, outcome) for student in pair.students]
+        where = dict.fromkeys(title.get(place, place or "cells of their own") for place in pair.places)
+        said = f"{100 * pair.share:.0f}&nbsp;% of the own code of the one with less, in {esc(', '.join(where), 300)}"
+        sides = zip(pair.students, pair.passages, strict=True)
+        code = "".join(
+            f'<div><p class="over"><bdi>{person(student)}</bdi></p>{_code(text[:PASSAGE], _Page())}</div>'
+            for student, text in sides
+        )
+        cards.append(
+            f'<article class="card alike"><h3>{names[0]} and {names[1]}</h3><p>{said}.</p>'
+            f"<details><summary>The longest passage of both</summary>"
+            f'<div class="sides">{code}</div></details></article>'
+        )
+    more = _note(f"{count(len(pairs) - PAIRS, 'more pair')}; all are in the JSON.") if len(pairs) > PAIRS else ""
+    return _section("similar", "Similar solutions", f"<p>{told}</p>{''.join(cards)}{more}")
 
 
 def _flag(word) -> str:
@@ -1082,11 +1202,13 @@ font-variant-numeric:tabular-nums}
 .waiting{margin:.1rem 0 0;color:var(--quiet)}
 .track{display:flex;height:8px;border-radius:4px;overflow:hidden;background:var(--line);margin:1rem 0}
 .track i{background:var(--accent)}
+.track .off{background:transparent}.range{min-width:11rem}.range .track{margin:.2rem 0 0;height:6px}
 .track .soft{background:repeating-linear-gradient(135deg,var(--accent) 0 2px,var(--pale) 2px 6px)}
 .final{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line)}
 .banner{border-left:4px solid var(--warm);background:var(--soft);border-radius:0 12px 12px 0;
 padding:1.2rem 1.5rem;margin-top:2rem}
 .banner h2{margin-bottom:.4rem}section.card h2{margin:0}
+.comment{margin-top:1rem;padding:.7rem 1rem;background:var(--soft);border-radius:8px}
 .know{margin:0;padding-left:1.2rem}.know li{margin-bottom:.4rem}
 .bar,.line{display:grid;grid-template-columns:1fr auto;gap:1rem;align-items:baseline;margin:0}
 h3 a{color:inherit;text-decoration-color:var(--quiet)}
@@ -1138,7 +1260,7 @@ font-weight:400}
 thead th{color:var(--quiet);font-size:.82rem;vertical-align:bottom;white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
 .wide{overflow-x:auto}.wide th[scope^=row]{position:sticky;left:0;background:var(--page);min-width:8.5rem}
-.late{white-space:nowrap}
+.late{white-space:nowrap}td.late,.students thead th:nth-child(4){padding-left:1rem}
 .questions td,.questions tbody th{border-bottom:0;padding-bottom:.1rem}
 .questions .first>*{border-top:1px solid var(--line)}
 .questions td{white-space:nowrap}.questions tbody th{font-weight:600;min-width:9rem}
@@ -1156,13 +1278,34 @@ padding:0 .6rem;font-size:.82rem;white-space:nowrap}
 .histogram{margin:1rem 0 0;max-width:36rem}.histogram svg{display:block;width:100%;height:auto}
 .histogram text{font-size:11px;fill:var(--quiet)}.histogram rect{fill:var(--accent)}.grid{stroke:var(--line)}
 .pair{display:grid;grid-template-columns:3fr 2fr;gap:0 3rem}
+.facts{list-style:none;margin:1.4rem 0 0;padding:0;align-self:start}
+.facts li{display:grid;grid-template-columns:1fr auto;gap:1rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
+.facts span{color:var(--quiet)}.facts b{font-variant-numeric:tabular-nums}
+.alike p{margin:.3rem 0 0}.alike details{margin-left:0}.alike .over{margin:.8rem 0 .3rem}
+.sides{display:grid;grid-template-columns:1fr 1fr;gap:0 1rem}.sides>div{min-width:0}
 footer{margin-top:4rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.82rem}
 @media (max-width:40rem){main{padding:2rem 1.1rem 1.5rem}h1{font-size:1.6rem}.card{padding:1.1rem}
 .tiles{grid-template-columns:1fr 1fr}
-.pair{grid-template-columns:1fr}.yours{margin-left:-1.1rem;padding-left:calc(1.1rem - 3px)}
+.pair,.sides{grid-template-columns:1fr}.yours{margin-left:-1.1rem;padding-left:calc(1.1rem - 3px)}
 .outputs img{margin-left:0}pre.out{padding-left:0}
 details{margin-left:0}
-.histogram text{font-size:15px}}
+.histogram text{font-size:15px}
+.questions thead{display:none}.questions,.questions tbody,.students,.students>*{display:block}
+.questions tr{display:grid;grid-template-columns:1fr auto;gap:0 1rem;padding:.2rem 0}
+.questions .first>*{border-top:0}.questions .first{border-top:1px solid var(--line);padding-top:.6rem}
+.questions th[scope],.students th[scope]{position:static;padding:.1rem 0;min-width:0}
+.questions th[scope]{grid-column:1/-1}.questions td,.students td{padding:.1rem 0;border:0}
+.questions td.n::after{content:" p."}.questions .sep{grid-column:1}
+.questions .share{grid-column:1}.share:has(.meter)::after{content:" reached"}
+.sep:has(.meter)::after{content:" separation"}.sep:not(:has(.meter)){display:none}
+.students tr{display:grid;grid-template-columns:1fr auto 3rem;gap:0 1rem;padding:.5rem 0;
+border-bottom:1px solid var(--line)}.students th{border:0}
+.students .why,.students .late,.students .flagged{grid-column:1/-1;white-space:normal}td.late{padding-left:0}
+.students .seconds,.students thead th:nth-child(n+4),.students td:empty{display:none}}
+@media (max-width:40rem){.board thead{display:none}.board,.board tbody{display:block}
+.board tr{display:flex;flex-wrap:wrap;gap:0 .8rem;padding:.6rem 0;border-bottom:1px solid var(--line)}
+.board td,.board th[scope]{position:static;padding:0;border:0;min-width:0}
+.board th[scope]{flex:1 1 8rem}.board .range{flex:1 0 100%}.board .set{font-size:.85rem;color:var(--quiet)}}
 @media print{:root{color-scheme:light;--page:#fff;--soft:#f6f7f8;--line:#c9ced4;--text:#000;--quiet:#444;
 --accent:#1a5fb4;--pale:#c9daf0;
 --warm:#8f3808;--code-k:#1a5fb4;--code-s:#7a4207;--code-n:#5b3590;--code-c:#555}body{font-size:10.5pt}

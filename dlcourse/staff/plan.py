@@ -3,7 +3,8 @@
 Made from the instructor's notebook alone (nbgrader's source, with solutions and hidden tests), by reading syntax trees:
   - tests run in the judge;
   - the instructor's other code cells run in the judge too, as long as nothing in them comes from a student;
-  - a name that a solution cell defines is fetched from the box, as it was at the test's place in the notebook;
+  - a name that a solution cell defines is fetched from the box, as it was at the test's place in the notebook, and so
+    is NAME, where it is given out empty;
   - an instructor's cell that uses such names runs in the judge only when a test needs what it defines.
 """
 
@@ -16,6 +17,7 @@ import zlib
 from dataclasses import dataclass, field
 
 MAX_CELL = 100_000  # characters of a cell that are looked at
+NAME_CELL = re.compile(r"""^NAME\s*=\s*(?:""|\'\')""", re.MULTILINE)  # given out empty: the student fills it in
 BUILTINS = frozenset(dir(builtins)) | {"get_ipython", "display", "__name__", "In", "Out"}
 
 
@@ -61,11 +63,17 @@ class Plan:
     imports: list[str]  # modules worth importing before the first fork
     digest: str
     broken: frozenset = frozenset()  # tests that their own solution does not pass
+    changing: frozenset = frozenset()  # tests whose own values the instructor's solution changes
     weak: frozenset = frozenset()  # tests that make_plan was told to run beside the student's code
 
     @property
     def tests(self) -> list[Item]:
         return [i for i in self.items.values() if i.points is not None]
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether a test depends on the student's name."""
+        return any("NAME" in item.names for item in self.tests)
 
     @property
     def max_score(self) -> float:
@@ -89,6 +97,7 @@ def names_of(source: str) -> tuple[set[str], set[str], bool]:
 def _names_of(source: str):
     from IPython.core.inputtransformer2 import TransformerManager
 
+    source = re.sub(r"\A\s*%%(time|timeit|capture|prun)\b.*\n", "", source)  # what follows runs in the notebook
     if re.search(r"^\s*[%!?]|\?\s*$", source, re.MULTILINE):  # as the transformer is slow on long plain cells
         source = TransformerManager().transform_cell(source)
     with warnings.catch_warnings():
@@ -231,6 +240,13 @@ def patches_library(source: str) -> bool:
     return False
 
 
+def lines_of_imports(sources) -> str:
+    """The lines of these cells that look like imports, wherever they stand."""
+    return "\n".join(
+        line for s in sources for line in re.findall(r"^\s*(?:import|from)\s.*$", s[:MAX_CELL], re.MULTILINE)
+    )
+
+
 def imports_of(source: str) -> str:
     """The import statements at the top level of a cell, alone."""
     try:
@@ -284,6 +300,8 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
         reads, binds, opens = names_of(cell.source)
         seed = zlib.crc32(f"{assignment}/{cell.name}".encode())
         if cell.kind in ("solution", "manual"):
+            if not binds and cell.name.isidentifier():  # a blank that asks for a value: its name is the cell's
+                binds = {cell.name}
             definer.update(dict.fromkeys(binds, "student"))
             run_in_box |= {test_names[n] for n in reads if n in test_names}
             lines = imports_of(cell.source)
@@ -318,11 +336,16 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
             else:
                 shared.append(cell.name)
                 definer.update(dict.fromkeys(binds, "judge"))
+            if "NAME" in binds and NAME_CELL.search(cell.source):
+                definer["NAME"] = "student"
         items[cell.name] = item
     _group(items)
     wanted = {n for i in items.values() if i.points is not None for n in _all_needs(items, i)}
     items = {k: i for k, i in items.items() if i.points is not None or k in shared or k in wanted}
-    imports = _slow_imports("\n".join(c.source for c in cells))
+    rest = _read_by_no_test(shared, items, {cell.name for cell in cells if cell.kind == "locked"})
+    shared = [name for name in shared if name not in rest]
+    items = {k: i for k, i in items.items() if k not in rest}
+    imports = slow_imports("\n".join(c.source for c in cells))
     digest = hashlib.sha256(
         repr([(c.name, c.kind, c.source, c.points, c.name in weak) for c in cells]).encode()
     ).hexdigest()
@@ -330,12 +353,70 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
     return Plan(assignment, cells, items, shared, run_in_box, classes, imports, digest, weak=weak)
 
 
-def _slow_imports(text: str) -> list[str]:
+SETTING = re.compile(
+    r"set_default|use_deterministic|set_num_threads|filterwarnings|rcParams|sys\.path|environ|chdir|setattr"
+)
+BY_STRING = {"eval", "exec", "globals", "locals", "vars"}
+
+
+def _read_by_no_test(shared: list[str], items: dict[str, Item], locked: set[str]) -> set[str]:
+    """Those given cells on which no test can depend: they train and draw for the student, and need not run again.
+
+    A cell stays that binds a name which is read, or that touches a value which is read (a call may change its
+    arguments), or an attribute of something that is read; so does every locked cell and one that changes a setting.
+    """
+    facts = {name: names_of(items[name].source) for name in items}
+    read = set().union(*(facts[name][0] for name in items if name not in shared))
+    if read & BY_STRING:
+        return set()
+    values = set().union(*(_values(items[name].source, facts[name][1]) for name in shared))
+    rest = set(shared)
+    while kept := {name for name in rest if name in locked or _matters(items[name].source, facts[name], read, values)}:
+        rest -= kept
+        read |= set().union(*(facts[name][0] for name in kept))
+    return rest
+
+
+def _matters(source: str, facts: tuple, read: set[str], values: set[str]) -> bool:
+    reads, binds, star = facts
+    touched = (binds & read) or (reads & read & values) or (_changed(source) & read)
+    return bool(star or touched or SETTING.search(source))
+
+
+def _values(source: str, binds: set[str]) -> set[str]:
+    """The names bound by a cell that are no functions, classes or modules."""
+    try:
+        body = ast.parse(source).body
+    except (Exception, RecursionError, MemoryError):  # a magic
+        return binds
+    others = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            others |= {a.asname or a.name.split(".")[0] for a in node.names}
+    return binds - others
+
+
+def _changed(source: str) -> set[str]:
+    """Names whose attributes or items a cell sets, such as torch in `torch.backends.cudnn.benchmark = True`."""
+    try:
+        tree = ast.parse(source)
+    except (Exception, RecursionError, MemoryError):
+        return names_of(source)[0]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            while isinstance(node, ast.Attribute | ast.Subscript):
+                node = node.value
+            found |= {node.id} if isinstance(node, ast.Name) else set()
+    return found
+
+
+def slow_imports(text: str) -> list[str]:
     """What a sandbox imports once for all: `dlcourse` stands for numpy and torch, its pictures for pyplot."""
     hints = {
         "numpy": ("numpy", "dlcourse"),
         "torch": ("torch", "dlcourse"),
-        "matplotlib.pyplot": ("matplotlib", "plotting", "pictures"),
+        "matplotlib.pyplot": ("matplotlib", "plotting", "pictures", "quiz.picture"),
     }
     imports = [module for module, words in hints.items() if any(word in text for word in words)]
     if "torch" in imports and ("optim" in text or "training" in text):

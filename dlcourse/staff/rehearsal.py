@@ -14,8 +14,8 @@ import sys
 import types
 from pathlib import Path
 
-from dlcourse.staff import wire
-from dlcourse.staff.box import import_ahead, pretend_colab, run_test, seed_everything
+from dlcourse.staff import standins, wire
+from dlcourse.staff.box import import_ahead, run_test, seed_everything
 from dlcourse.staff.judge import Judge, Sink
 
 NOBODY_TYPES = "input() waits for somebody at the keyboard, and nobody sits there while this is graded"
@@ -63,7 +63,7 @@ class Rehearsal(Judge):
 def begin(path: str) -> None:
     """Take the plan from `path`; make this kernel as deaf as the grader's shell: no keyboard, no drive, no exit()."""
     global _judge
-    pretend_colab()
+    standins.pretend_colab()
     shell = get_ipython()  # noqa: F821
     shell.ask_exit = lambda: None
     shell.kernel.raw_input = shell.kernel.getpass = _no_input

@@ -1,83 +1,119 @@
 """One untrusted program in one sandbox: what it may see, how long it may take, how it is stopped.
 
-The sandbox is bubblewrap. What it covers:
+Three kinds: bubblewrap, else podman, else docker (containers.py). `dlcourse doctor` tries each from inside (probe.py).
+What all of them cover:
   - files: the program sees /usr, the Python environment, the dlcourse package and the data sets that `data.load` keeps
     (DLCOURSE_DATA, else .cache/dlcourse), all read-only, and sized memory file systems for work, home, /tmp and
     /dev/shm. Not the course folder, not other submissions, not the repository (so no hidden test), not the grader's
     home, environment or /proc.
-  - network: none, not even the loopback of the host. The only way out is one inherited socket to the driver.
-  - processes: own PID, IPC, UTS, user and cgroup namespaces; no new user namespaces, no ptrace, mount, bpf, keyctl,
-    io_uring and the like (seccomp); killed with everything it started when it ends or when the grader dies.
+  - network: none, not even the loopback of the host. The only way out is one socket to the driver.
+  - processes: own PID, IPC, UTS and cgroup namespaces; no capabilities, no new privileges; no new user namespaces, no
+    ptrace, mount, bpf, keyctl, io_uring and the like (seccomp); killed with everything it started when it ends or when
+    the grader dies.
   - the next one: a sandbox serves one submission after another (its imports are slow); between two, every process in
     it is killed and everything that can be written is emptied, and where that fails it is thrown away. The process
     that stays cannot be signalled, traced or read by what it starts.
   - size: memory of all its processes together (watched four times a second), data and file size and open files of each
     (rlimits), number of processes (watched), everything it sends (caps in wire.py and in the driver).
   - time: the driver's clock, on every cell, every test and the whole notebook.
-What it does not cover: flaws of the kernel itself; timing and other side channels; how fast the machine is for others
-while a submission computes; a GPU. With `trust=True` there is no sandbox at all: rlimits and clocks only.
+In what they differ:
+  - bubblewrap: a user namespace for each, without any daemon or root; no /sys. A grader who is root is root to the
+    files that are bound, for reading.
+  - podman: the engine's own seccomp list in force besides ours; memory and processes limited by cgroups too, where the
+    machine lets this user have them (not with cgroups of the first generation and an ordinary user). A grader who is
+    root gives it users that nobody else has, so the environment must be readable for all.
+  - docker: the same, with cgroups always; but no user namespace: the program is the grader's own user to the kernel
+    (with nothing of that user's to be seen), or nobody's where the grader is root. The daemon is root, and whoever may
+    use it can be root: a sandbox for the students' code, not a wall around the grader.
+  - podman and docker: /proc and /dev of the engine's making; SELinux labels are off, since /usr itself is bound.
+What none of them covers: flaws of the kernel itself; timing and other side channels; how fast the machine is for others
+while a submission computes. With `gpu` the driver's device nodes are there: its ioctls are no part of any filter, the
+memory of the device is not limited and not known to be wiped, any device can be used, and /sys is partly seen.
+With `kind=NONE` (--trust) there is no sandbox at all: rlimits and clocks only.
+Not used: Landlock with seccomp, for machines that forbid namespaces. It closes files and TCP, but not UDP, leaves every
+process in /proc in sight and (before Linux 6.12) the grader's own within reach of a signal; and it has no memory disks
+with a size, and no process number 1 whose end takes all others with it, so nothing could be made as new.
 """
 
 import json
 import os
-import platform
 import shutil
+import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from dlcourse.staff import StaffError, wire
+from dlcourse.staff import StaffError, clock, containers, cuda, wire
+from dlcourse.staff.syscalls import seccomp_filter
+from dlcourse.staff.view import ETC, LINKS, Limits, box_environment, data_folder, read_only_places
 
 GRADER = "DLCOURSE_GRADER"  # tells whose a sandbox is
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class NoSandbox(StaffError):
     """No sandbox works here, and nobody said --trust."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use."""
-
-    cell_seconds: float = 60.0  # wall clock of one cell, and of one test
-    notebook_seconds: float = 600.0  # wall clock of all cells, and again of all tests
-    memory_mb: int = 4096  # of all its processes together
-    disk_mb: int = 512  # of all it writes
-    processes: int = 256
-    restarts: int = 3  # after a cell that kills or blocks the kernel
-    messages: int = 200_000  # of one test
+# ---------------------------------------------------------------------------------------------------- which sandbox
 
 
-# ---------------------------------------------------------------------------------------------------- bubblewrap
+KINDS = ("bubblewrap", "podman", "docker")  # the first that works is taken
+NONE = "none"  # what --trust stands for
 
 
-def require_sandbox() -> None:
-    """Raise NoSandbox with what to do where bubblewrap is missing or may not make namespaces here."""
-    problem = sandbox_problem()
-    if problem:
-        raise NoSandbox(f"no sandbox: {problem}")
+def require_sandbox(kind: str | None = None, gpu: bool = False) -> str:
+    """The kind of sandbox to use: `kind`, else the first that works. NoSandbox, with what to do, where none does."""
+    if gpu and (problem := cuda.problem()):
+        raise NoSandbox(f"--gpu: {problem}")
+    why = []
+    for one in (kind,) if kind else KINDS:
+        problem = problem_with(one, gpu)
+        if problem is None:
+            return one
+        why.append(problem)
+    if sys.platform != "linux":
+        why, todo = why[:1], "grade on Linux, or pass --trust"
+    elif kind:
+        todo = "leave --sandbox out to have another kind chosen, or pass --trust to run submissions without a sandbox"
+    else:
+        todo = "mend one of these, bubblewrap first; or pass --trust to run submissions without a sandbox"
+    raise NoSandbox(f"no sandbox: {'; '.join(why)}: {todo}")
 
 
 def sandbox_problem() -> str | None:
+    """Why there is no sandbox here, in the words of `require_sandbox`; None where there is one."""
+    try:
+        require_sandbox()
+    except NoSandbox as error:
+        return str(error).removeprefix("no sandbox: ")
+    return None
+
+
+def problem_with(kind: str, gpu: bool = False) -> str | None:
+    """Why this kind of sandbox does not start here, in words; None where it does."""
     if sys.platform != "linux":
-        return f"submissions are run in Linux namespaces and this is {sys.platform}: grade on Linux, or pass --trust"
+        return f"submissions are run in Linux namespaces and this is {sys.platform}"
+    if kind != "bubblewrap":
+        return containers.problem(kind, gpu)
     if not shutil.which("bwrap"):
         return (
             "bubblewrap is not installed: `apt install bubblewrap`, `dnf install bubblewrap` or `conda install -c "
-            "conda-forge bubblewrap`; or pass --trust to run submissions without a sandbox"
+            "conda-forge bubblewrap`"
         )
-    done = subprocess.run([*bwrap_command(64), "/usr/bin/env", "true"], capture_output=True, text=True, timeout=60)
+    command = [*bwrap_command(Limits(disk_mb=64, gpu=gpu)), "/usr/bin/env", "true"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return f"bubblewrap cannot make a sandbox here ({said}): allow user namespaces, or pass --trust"
+        return f"bubblewrap cannot make a sandbox here ({said}): allow user namespaces"
     return None
+
+
+# ---------------------------------------------------------------------------------------------------- bubblewrap
 
 
 def bwrap_version() -> tuple[int, ...]:
@@ -85,128 +121,55 @@ def bwrap_version() -> tuple[int, ...]:
     return tuple(int(x) for x in said[-1].split(".")) if said else (0,)
 
 
-def read_only_places() -> list[str]:
-    """Folders that a Python process of this environment needs, outermost first, each once."""
-    places = {"/usr", sys.prefix, sys.base_prefix, sys.exec_prefix, str(PACKAGE), os.path.realpath(sys.prefix)}
-    places |= {
-        os.path.realpath(p)
-        for p in (sys.base_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
-    }
-    places |= {p for p in sys.path if "site-packages" in p or "dist-packages" in p}
-    kept: list[str] = []
-    for place in sorted((p for p in places if os.path.isdir(p)), key=len):
-        if not any(place == k or place.startswith(k + "/") for k in kept):
-            kept.append(place)
-    return kept
+def seccomp_pipe() -> list[int]:
+    """The read end of a pipe with the rules for system calls; empty on a processor that they do not know."""
+    rules = seccomp_filter()
+    if rules is None:
+        return []
+    reader, writer = os.pipe()
+    os.write(writer, rules)
+    os.close(writer)
+    return [reader]
 
 
-def data_folder() -> Path:
-    """Where `dlcourse.sets.store` keeps data sets; said again here, because grading imports nothing of a notebook's."""
-    if named := os.environ.get("DLCOURSE_DATA"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlcourse"
-
-
-def bwrap_command(disk_mb: int, assets: Path | None = None, extra: tuple[str, ...] = ()) -> list[str]:
+def bwrap_command(limits: Limits, assets: Path | None = None, rules: list[int] | tuple = ()) -> list[str]:
+    """The words before a program's own; `rules` from seccomp_pipe, to be passed on and closed by the caller."""
     command = ["bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--clearenv"]
     command += ["--as-pid-1"]  # so that nobody inside can end or stop the fork server
     command += ["--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--cap-drop", "ALL"]
     command += ["--setenv", GRADER, str(os.getpid())]
     if bwrap_version() >= (0, 8):
         command += ["--disable-userns"]
-    size = str(disk_mb << 20)
+    size = str(limits.disk_mb << 20)
     for place in ("/tmp", "/home/student"):  # first: what is bound next may lie below them
         command += ["--size", size, "--tmpfs", place]
     for place in read_only_places():
         command += ["--ro-bind", place, place]
-    for link in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
+    for link in LINKS:
         if os.path.islink(link):
             command += ["--symlink", os.readlink(link), link]
         elif os.path.isdir(link):
             command += ["--ro-bind", link, link]
-    for file in (
-        "/etc/ld.so.cache",
-        "/etc/ld.so.conf",
-        "/etc/ld.so.conf.d",
-        "/etc/fonts",
-        "/etc/localtime",
-        "/etc/alternatives",
-    ):
+    for file in ETC:
         command += ["--ro-bind-try", file, file]
     command += ["--proc", "/proc", "--dev", "/dev"]
+    environment = box_environment("/home/student")
+    if limits.gpu:
+        for node, place in cuda.nodes():
+            command += ["--dev-bind", node, place]
+        for place in (*cuda.folders(), *cuda.MACHINE):
+            command += ["--ro-bind-try", place, place]
+        environment |= cuda.environment()
     command += ["--size", size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     if assets is not None:
         command += ["--ro-bind", str(assets), "/assets"]
     if data_folder().is_dir():
         command += ["--ro-bind", str(data_folder().resolve()), "/data"]
-    for name, value in box_environment("/home/student").items():
+    for name, value in environment.items():
         command += ["--setenv", name, value]
-    return [*command, "--chdir", "/home/student", *extra, "--remount-ro", "/", "--"]
-
-
-def box_environment(home: str) -> dict[str, str]:
-    """All that a program in the sandbox finds in its environment. One thread, waiting passively: many run at once."""
-    bins = [str(Path(sys.prefix, "bin")), "/usr/local/bin", "/usr/bin", "/bin"]
-    tmp = "/tmp" if home == "/home/student" else home
-    return {
-        "PATH": ":".join(bins), "HOME": home, "USER": "student", "LANG": "C.UTF-8", "TMPDIR": tmp,
-        "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1",
-        "OMP_THREAD_LIMIT": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE", "IPYTHONDIR": f"{home}/.ipython", "MPLCONFIGDIR": f"{home}/.matplotlib",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PIP_NO_INDEX": "1", "PIP_RETRIES": "0",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1", "DLCOURSE_GRADING": "1",
-        "DLCOURSE_DATA": "/data" if home == "/home/student" else str(data_folder()),
-    }  # fmt: skip
-
-
-SYSCALLS = {  # refused: name -> number on x86_64, on aarch64
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-    "open_tree": (428, 428), "move_mount": (429, 429), "mount_setattr": (442, 442), "fsopen": (430, 430),
-    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
-    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
-    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "reboot": (169, 142),
-    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
-    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "quotactl": (179, 60), "acct": (163, 89),
-    "swapon": (167, 224), "swapoff": (168, 225),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447),  # memory that nobody counts
-    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),  # outlive their process
-    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274), "sched_setaffinity": (203, 122),  # could slow the next one down
-    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
-}  # fmt: skip
-PRLIMIT = (302, 261)  # refused for any process but the caller
-CLONE = (56, 220)
-CLONE3 = (435, 435)
-CLONE_NEW_ANY = 0x7E020000  # every CLONE_NEW* flag
-
-
-def seccomp_filter() -> bytes | None:
-    """A classic BPF program for this machine's syscalls; None where the machine is of another kind."""
-    machine = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}.get(platform.machine())
-    if machine is None:
-        return None
-    column, arch = machine
-    load, equal, at_least, any_bit, back = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, refuse, absent = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS (so that libc takes clone)
-    program = [(load, 0, 0, 4), (equal, 1, 0, arch), (back, 0, 0, refuse), (load, 0, 0, 0)]
-    if column == 0:  # the x32 numbers of the same calls
-        program += [(at_least, 0, 1, 0x40000000), (back, 0, 0, refuse)]
-    for number in sorted(n[column] for n in SYSCALLS.values()):
-        program += [(equal, 0, 1, number), (back, 0, 0, refuse)]
-    program += [
-        (equal, 0, 3, PRLIMIT[column]),
-        (load, 0, 0, 16),
-        (equal, 1, 0, 0),
-        (back, 0, 0, refuse),
-        (load, 0, 0, 0),
-    ]
-    program += [(equal, 0, 1, CLONE3[column]), (back, 0, 0, absent)]
-    program += [(equal, 0, 3, CLONE[column]), (load, 0, 0, 16), (any_bit, 0, 1, CLONE_NEW_ANY), (back, 0, 0, refuse)]
-    program += [(back, 0, 0, allow)]
-    return b"".join(struct.pack("<HBBI", *step) for step in program)
+    for reader in rules:
+        command += ["--seccomp", str(reader)]
+    return [*command, "--chdir", "/home/student", "--remount-ro", "/", "--"]
 
 
 # ---------------------------------------------------------------------------------------------------- a running box
@@ -227,16 +190,19 @@ class Channel:
         self.here, self.there = socket.socketpair()
 
     def send(self, kind, session, head: bytes, blob=b"", seconds=30.0) -> None:
-        self.here.settimeout(max(0.01, seconds))
+        deadline = clock.now() + seconds
         try:
-            wire.send_frame(self.here, kind, session, head, blob)
+            for piece in wire.frame(kind, session, head, blob):
+                left = memoryview(piece)
+                while left:
+                    left = left[clock.within(self.here, deadline, partial(self.here.send, left)) :]
         except TimeoutError:
             raise BoxGone("timeout") from None
         except OSError:
             raise BoxGone("gone") from None
 
     def receive(self, deadline: float):
-        """The next frame; BoxGone("timeout") when `deadline` (time.monotonic) passes first."""
+        """The next frame; BoxGone("timeout") when `deadline` (clock.now) passes first."""
         try:
             head = self._exactly(wire.HEAD.size, deadline)
             kind, session, n_head, n_blob = wire.HEAD.unpack(head)
@@ -252,12 +218,11 @@ class Channel:
         data = bytearray(size)
         view, got = memoryview(data), 0
         while got < size:
-            self.here.settimeout(max(0.001, deadline - time.monotonic()))
-            n = self.here.recv_into(view[got:])
+            n = clock.within(self.here, deadline, partial(self.here.recv_into, view[got:]))
             if not n:
                 raise EOFError
             got += n
-            if time.monotonic() > deadline:
+            if clock.now() > deadline:
                 raise TimeoutError
         return data
 
@@ -280,9 +245,10 @@ class Server:
 
     def _ask(self, message, sockets, seconds) -> dict:
         try:
+            deadline = clock.now() + seconds
             self.here.settimeout(seconds)
             socket.send_fds(self.here, [json.dumps(message).encode()], [s.fileno() for s in sockets])
-            data = self.here.recv(65536)
+            data = clock.within(self.here, deadline, partial(self.here.recv, 65536))
         except TimeoutError:
             raise BoxGone("timeout") from None
         except OSError:
@@ -312,14 +278,14 @@ class Server:
 class Box(Server):
     """A sandbox with a fork server in it. Use as a context manager: on leaving it, everything inside is dead."""
 
-    def __init__(
-        self, module: str, limits: Limits, *, arguments=(), assets: Path | None = None, trust=False, watch=None
-    ):
+    def __init__(self, module: str, limits: Limits, *, kind: str, arguments=(), assets: Path | None = None, watch=None):
         super().__init__()
         self.limits, self.why, self.scratch = limits, None, None
+        self.root = self.root_fd = None  # in a container: the process in it that started all others
+        fds, meeting = [self.there.fileno()], None
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin")}
         program = [sys.executable, "-m", module, str(self.there.fileno()), str(limits.memory_mb), *arguments]
-        fds, environment = [self.there.fileno()], {}
-        if trust:
+        if kind == NONE:
             import tempfile
 
             self.scratch = tempfile.mkdtemp(prefix="dlcourse-box-")
@@ -327,17 +293,14 @@ class Box(Server):
             if assets is not None:
                 environment["DLCOURSE_ASSETS"] = str(assets)
             command, where = program, self.scratch
+        elif kind != "bubblewrap":
+            meeting, fds, environment, where = containers.Meeting(), [], dict(os.environ), "/"
+            program[3] = containers.DOOR
+            command = containers.command(kind, limits, program, assets, meeting.door)
         else:
-            extra: tuple[str, ...] = ()
-            rules = seccomp_filter()
-            if rules is not None:
-                reader, writer = os.pipe()
-                os.write(writer, rules)
-                os.close(writer)
-                fds.append(reader)
-                extra = ("--seccomp", str(reader))
-            command, where = [*bwrap_command(limits.disk_mb, assets, extra), *program], "/"
-            environment = {"PATH": os.environ.get("PATH", "/usr/bin")}
+            rules = seccomp_pipe()
+            fds += rules
+            command, where = [*bwrap_command(limits, assets, rules), *program], "/"
         try:
             self.process = subprocess.Popen(
                 command, pass_fds=fds, env=environment, cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -351,6 +314,14 @@ class Box(Server):
             self.said: list[bytes] = []
             self.drain = threading.Thread(target=self._drain, daemon=True)
             self.drain.start()
+        if meeting is not None:
+            met = meeting.wait(self.process)
+            meeting.close()
+            if met is not None:
+                self.here.close()
+                self.here, self.root = met
+                with suppress(OSError):
+                    self.root_fd = os.pidfd_open(self.root)
         self.watch = watch
         if watch is not None:
             watch.add(self)
@@ -375,7 +346,28 @@ class Box(Server):
                 for pid in reversed(descendants(self.process.pid)):
                     with suppress(OSError):
                         os.kill(pid, 9)
-            self.process.kill()
+            if self.root is None:
+                self.process.kill()
+                return
+        with suppress(OSError):  # its fork server ends, and all with it, when the driver hangs up; a kill is faster
+            self.here.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError, TypeError):  # not ours to kill, or gone
+            signal.pidfd_send_signal(self.root_fd, signal.SIGKILL)
+
+    def inside(self, table=None) -> list[int]:
+        """The processes in it; without a table of all processes as `family` knows them."""
+        top = self.process.pid if self.root is None else self.root
+        below = family(top) if table is None else descendants(top, table)
+        return below if self.root is None else [top, *below]
+
+    def has_vanished(self) -> bool:
+        """Whether it was ended by somebody outside: not by this grader, and nobody inside can."""
+        if self.why in (None, "ended from outside"):
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.5)
+                self.why = "ended from outside"
+                return True
+        return False
 
     def clean(self) -> bool:
         """Make it as new for another submission; False where it must be thrown away."""
@@ -387,9 +379,19 @@ class Box(Server):
     def close(self) -> None:
         if self.watch is not None:
             self.watch.remove(self)
+        if self.why is None:  # one that leaves by itself hands its processor seconds on to us
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self.here.shutdown(socket.SHUT_RDWR)
+                self.process.wait(timeout=2)
         self.stop("closed")
-        self.process.wait()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # an engine that does not notice; what was inside is dead
+            self.process.kill()
+            self.process.wait()
         super().close()
+        if self.root_fd is not None:
+            os.close(self.root_fd)
         if self.scratch is not None:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
@@ -422,15 +424,14 @@ def sweep_orphans() -> int:
 # ---------------------------------------------------------------------------------------------------- the watcher
 
 
-def process_table() -> dict[int, list[tuple[int, int]]]:
-    """parent -> [(pid, resident bytes)] of every process of the machine."""
-    table: dict[int, list[tuple[int, int]]] = {}
-    page = os.sysconf("SC_PAGE_SIZE")
+def process_table() -> dict[int, list[int]]:
+    """parent -> its children, of every process of the machine."""
+    table: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-                table.setdefault(int(fields[1]), []).append((int(name), int(fields[21]) * page))
+                table.setdefault(int(fields[1]), []).append(int(name))
     return table
 
 
@@ -438,37 +439,94 @@ def descendants(pid: int, table=None) -> list[int]:
     table = process_table() if table is None else table
     found, queue = [], [pid]
     while queue:
-        for child, _ in table.get(queue.pop(), []):
-            found.append(child)
-            queue.append(child)
+        children = table.get(queue.pop(), [])
+        found += children
+        queue += children
     return found
 
 
-def proportional_bytes(pid: int) -> int:
-    """Memory of a process, with what it shares divided among those that share it."""
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+def children_of(pid: int) -> list[int]:
+    """Its child processes as the kernel lists them, quickly; one may be missing while others come and go."""
+    found = []
+    with suppress(OSError, ValueError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += [int(word) for word in file.read().split()]
+    return found
+
+
+def family(pid: int) -> list[int]:
+    """The descendants of a process without a look at all others: some machines run thousands."""
+    found, queue = [], [pid]
+    while queue:
+        children = children_of(queue.pop())
+        found += children
+        queue += children
+    return found
+
+
+def own_bytes(pid: int) -> int:
+    """Memory of a process that is no file's, also where it still shares it with the one it was forked from."""
+    total = 0
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) << 10
-    return 0
+            if line.startswith((b"RssAnon:", b"RssShmem:")):
+                total += int(line.split()[1]) << 10
+    return total
+
+
+def memory_of(pids: list[int]) -> int:
+    """Bytes of processes, with what they share counted once."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                total += next(int(line.split()[1]) << 10 for line in file if line.startswith(b"Pss:"))
+        except PermissionError:  # docker's, for a grader who is not root: but there is a cgroup
+            return memory_of_cgroup(pid)
+        except (OSError, ValueError, StopIteration):  # it has ended
+            pass
+    return total
+
+
+def memory_of_cgroup(pid: int) -> int:
+    """Bytes that the processes of this one's cgroup have allocated; 0 where that is not known."""
+    root, total = Path("/sys/fs/cgroup"), 0
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            old = "memory" in controllers.split(",")  # of the first generation
+            place = root / "memory" if old else root
+            if old or not controllers:
+                with suppress(OSError):
+                    words = (place / path.strip("/") / "memory.stat").read_text().split()
+                    counts = dict(zip(words[::2], words[1::2], strict=True))
+                    total = max(total, int(counts.get("total_rss" if old else "anon", 0)))
+    return total
 
 
 class Watch:
-    """One thread that looks at the memory and the number of processes of all boxes, four times a second."""
+    """One thread that looks at the memory and the number of processes of all boxes, four times a second.
+
+    Once a second it goes through all processes of the machine, which misses none; in between it asks for children. The
+    exact sum, with what is shared divided among those that share it, takes the kernel a walk through all their pages:
+    it is asked for only where the sum that counts shared pages twice is over the limit, and then again after half a
+    second to two, by what it costs, or at once when that sum has grown by an eighth of the limit.
+    """
 
     def __init__(self):
-        self.boxes: set[Box] = set()
+        self.boxes: dict[Box, tuple[float, int]] = {}  # when to ask for its exact sum again, the other sum when asked
         self.lock, self.over = threading.Lock(), threading.Event()
         self.thread = threading.Thread(target=self._loop, daemon=True)
         self.thread.start()
 
     def add(self, box) -> None:
         with self.lock:
-            self.boxes.add(box)
+            self.boxes[box] = (0.0, 0)
 
     def remove(self, box) -> None:
         with self.lock:
-            self.boxes.discard(box)
+            self.boxes.pop(box, None)
 
     def stop_all(self, why: str) -> None:
         with self.lock:
@@ -477,20 +535,40 @@ class Watch:
             box.stop(why)
 
     def _loop(self) -> None:
+        turn = 0
         while not self.over.wait(0.25):
             with self.lock:
                 boxes = list(self.boxes)
             if not boxes:
                 continue
-            table = process_table()
-            resident = {pid: size for children in table.values() for pid, size in children}
-            for box in boxes:
-                inside = descendants(box.process.pid, table)
-                limit = box.limits.memory_mb << 20
-                if len(inside) > box.limits.processes:
-                    box.stop("too many processes")
-                elif sum(resident.get(p, 0) for p in inside) > limit and sum(map(proportional_bytes, inside)) > limit:
-                    box.stop("memory")
+            try:
+                self._look(boxes, process_table() if turn % 4 == 0 else None)
+            except Exception as error:  # what is not watched must not run
+                self.stop_all(f"could not be watched ({type(error).__name__}: {error})")
+            turn += 1
+
+    def _look(self, boxes, table) -> None:
+        for box in boxes:
+            inside = box.inside(table)
+            if len(inside) > box.limits.processes:
+                box.stop("too many processes")
+            elif self._too_much(box, inside):
+                box.stop("memory")
+
+    def _too_much(self, box, inside: list[int]) -> bool:
+        limit, at_most = box.limits.memory_mb << 20, sum(map(own_bytes, inside))
+        if at_most <= limit:
+            return False
+        again, then = self.boxes.get(box, (0.0, 0))
+        if time.monotonic() < again and at_most - then < limit >> 3:
+            return False
+        began = time.thread_time()
+        exact = memory_of(inside)
+        pause = min(2.0, max(0.5, 20 * (time.thread_time() - began)))
+        with self.lock:
+            if box in self.boxes:
+                self.boxes[box] = (time.monotonic() + pause, at_most)
+        return exact > limit
 
     def close(self) -> None:
         self.over.set()

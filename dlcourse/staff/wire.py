@@ -9,7 +9,10 @@ Both ends run this file. What it keeps true across the gap:
   - a list, dict, array or tensor that the callee changed in place is changed at the caller too;
   - a tensor that needs a gradient gets it: `backward()` here runs the other side's own graph there;
   - an nn.Module is mirrored as an nn.Module; its parameters, buffers and gradients agree at every message;
-  - an exception crosses as a name and a short text, and never as an AssertionError.
+  - the global random generators (torch, NumPy, Python) agree at every message, so that a seed set here holds there; of
+    the box's the judge believes only how far they were drawn on (streams.py);
+  - an exception crosses as a name and a short text, and never as an AssertionError; one of a class that the test knows
+    by name is of that class here.
 
 Imports the standard library only; NumPy and torch are used where the process has them loaded already.
 """
@@ -21,6 +24,7 @@ import contextlib
 import datetime
 import decimal
 import fractions
+import functools
 import importlib
 import inspect
 import json
@@ -31,6 +35,8 @@ import socket
 import struct
 import sys
 import types
+
+from dlcourse.staff.streams import Streams
 
 MAX_JSON = 16 << 20  # bytes of structure in one message
 MAX_BLOB = 256 << 20  # bytes of tensors, arrays and bytes in one message
@@ -45,13 +51,18 @@ TO_DRIVER, TO_BOX, FROM_BOX, DEAD = range(4)
 
 UNARY = "neg pos abs invert".split()
 BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift lt le gt ge eq ne".split()
+ARITHMETIC = BINARY[:13]  # those with a reflected and an in-place form
 SPECIALS = [
-    *("__call__", "__getitem__", "__setitem__", "__len__", "__iter__", "__next__", "__contains__"),
-    *("__enter__", "__exit__", "__bool__", "__float__", "__int__"),
+    *("__call__", "__getitem__", "__setitem__", "__delitem__", "__len__", "__iter__", "__next__", "__contains__"),
+    *("__reversed__", "__enter__", "__exit__", "__bool__", "__float__", "__int__", "__round__"),
 ]
 COMPARISONS = "lt le gt ge eq ne".split()
 SAFE_BUILTINS = "int float str bool complex bytes list tuple dict set frozenset object type slice range".split()
-DTYPES = "float32 float64 float16 bfloat16 int8 uint8 int16 int32 int64 bool complex64 complex128".split()
+DTYPES = (
+    "float32 float64 float16 bfloat16 int8 uint8 int16 int32 int64 bool complex64 complex128 "
+    "uint16 uint32 uint64 complex32 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz"
+).split()
+ARRAY_KINDS = "biufcSUMm"  # of NumPy's dtypes, those that are plain bytes
 
 
 class WireError(Exception):
@@ -69,10 +80,14 @@ class BoxDied(BaseException):
 # ---------------------------------------------------------------------------------------------------- frames
 
 
+def frame(kind: int, session: int, head: bytes, blob=b"") -> list:
+    """The pieces of a frame, to be sent one after the other: a large blob is not copied."""
+    return [HEAD.pack(kind, session, len(head), len(blob)) + head, *([blob] if blob else [])]
+
+
 def send_frame(sock: socket.socket, kind: int, session: int, head: bytes, blob=b"") -> None:
-    sock.sendall(HEAD.pack(kind, session, len(head), len(blob)) + head)
-    if blob:
-        sock.sendall(blob)
+    for piece in frame(kind, session, head, blob):
+        sock.sendall(piece)
 
 
 def recv_exactly(sock: socket.socket, size: int) -> bytearray:
@@ -163,9 +178,15 @@ def _is_trusted_path(path: str) -> bool:
     if root == "builtins":
         return name in SAFE_BUILTINS
     obj = _library_object(path)
-    if root.startswith(("torch.nn.modules", "torch.optim", "torch.utils.data")) or root in ("torch.nn", "torch"):
+    if root.startswith(("torch.nn.modules", "torch.optim", "torch.utils.data", "torch.distributions")) or root in (
+        "torch.nn",
+        "torch",
+    ):
         return isinstance(obj, type)
     return root == "torch.nn.functional" and isinstance(obj, (types.FunctionType, types.BuiltinFunctionType))
+
+
+FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type(functools.cache(len)))
 
 
 def _signature(obj) -> list | None:
@@ -252,7 +273,7 @@ class Encoder:
             return {"rt": kind.__name__, "v": [self.encode(x, depth + 1) for x in tuple(value)]}
         if numpy is not None:
             if isinstance(value, numpy.generic):
-                if value.dtype.kind in "biufcSU":
+                if value.dtype.kind in ARRAY_KINDS:
                     return {"n": value.dtype.str, "b": self.blob(value.tobytes())}
             elif isinstance(value, numpy.ndarray):
                 return self.encode_array(value, numpy, depth)
@@ -265,7 +286,14 @@ class Encoder:
                 return {"dt" if isinstance(value, torch.dtype) else "dv": str(value)}
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
             return {"nt": kind.__name__, "k": list(kind._fields), "v": [self.encode(x, depth + 1) for x in value]}
-        for base in (bool, int, float, str, list, dict, set, tuple):  # Counter, IntEnum, a float with odd operators ...
+        if kind in MAPPINGS:
+            if again := self.remember(value):
+                return again
+            factory = getattr(value, "default_factory", None)
+            named = next((n for n in SAFE_BUILTINS if factory is getattr(builtins, n)), None)
+            items = [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in list(value.items())]
+            return {"d": items, "of": kind.__name__, "by": named}
+        for base in (bool, int, float, str, list, dict, set, tuple):  # IntEnum, a float with odd operators ...
             if isinstance(value, base) and not _has_public_names(kind, base):
                 return self.encode(_as_base(base, value), depth + 1)
         if isinstance(value, (type({}.keys()), type({}.values()), type({}.items()))):
@@ -282,8 +310,8 @@ class Encoder:
         if again := self.remember(value):
             return again
         if value.dtype.kind == "O":
-            return {"ao": self.encode(value.tolist(), depth + 1), "s": list(value.shape)}
-        if value.dtype.kind not in "biufcSU":
+            return {"ao": self.encode(value.reshape(-1).tolist(), depth + 1), "s": list(value.shape)}
+        if value.dtype.kind not in ARRAY_KINDS:
             raise WireError(f"an array of dtype {value.dtype} cannot be handed over")
         if value.size * value.itemsize > MAX_BLOB:
             raise WireError(f"an array of shape {value.shape}: too large to hand over")
@@ -304,6 +332,14 @@ class Encoder:
         return node
 
     def raw_tensor(self, value, torch):
+        if value.is_meta:  # it has a shape and a dtype, and no values
+            return {"T": str(value.dtype).removeprefix("torch."), "s": list(value.shape), "meta": 1}
+        if value.layout is torch.sparse_coo:
+            if value.numel() * value.element_size() > MAX_BLOB:
+                raise WireError(f"a sparse tensor of shape {tuple(value.shape)}: too large to hand over")
+            with torch._C.DisableTorchFunctionSubclass():
+                parts = [self.raw_tensor(t, torch) for t in (value.detach()._indices(), value.detach()._values())]
+            return {"T": parts[1]["T"], "s": list(value.shape), "coo": parts, "once": value.is_coalesced()}
         if value.layout is not torch.strided or value.is_quantized:
             raise WireError(f"a tensor of layout {value.layout} cannot be handed over: hand over value.to_dense()")
         if value.numel() * value.element_size() > MAX_BLOB:  # before anything is copied: it may own a single number
@@ -374,7 +410,7 @@ class Decoder:
             made.extend(many(node["l"]))
             return made
         if "d" in node:
-            self.mutables.append(made := {})
+            self.mutables.append(made := _mapping_of(node))
             for k, v in node["d"]:
                 made[self.decode(k, depth + 1)] = self.decode(v, depth + 1)
             return made
@@ -390,7 +426,7 @@ class Decoder:
             import numpy
 
             dtype = numpy.dtype(str(node.get("a") or node["n"]))
-            if dtype.kind not in "biufcSU":
+            if dtype.kind not in ARRAY_KINDS:
                 raise WireError("an array of a dtype that may not cross")
             data = self.bytes(node["b"])
             if "n" in node:
@@ -406,11 +442,10 @@ class Decoder:
             at = len(self.mutables)
             self.mutables.append(None)
             items = self.decode(node["ao"], depth + 1)
-            made = numpy.empty([int(x) for x in node["s"]][:1] or [1], dtype=object)
-            if len(node["s"]) != 1 or len(items) != made.size:
-                raise WireError("an object array of more than one axis cannot be handed over")
+            self.shape(node["s"], 1, len(items))
+            made = numpy.empty(len(items), dtype=object)
             made[:] = items
-            self.mutables[at] = made
+            made = self.mutables[at] = made.reshape([int(x) for x in node["s"]])
             return made
         if "b" in node:
             return bytearray(self.bytes(node["b"])) if node.get("m") else bytes(self.bytes(node["b"]))
@@ -463,6 +498,17 @@ class Decoder:
         if name not in DTYPES:
             raise WireError(f"a tensor of {name[:20]!r}")
         dtype = getattr(torch, name)
+        if node.get("meta"):
+            return torch.empty([int(x) for x in node["s"]][:32], dtype=dtype, device="meta")
+        if "coo" in node:
+            if any("coo" in part for part in node["coo"]):
+                raise WireError("a sparse tensor of sparse tensors")
+            indices, values = (self.raw_tensor(part) for part in node["coo"])
+            size = [int(x) for x in node["s"]]
+            if math.prod(size) * dtype.itemsize > MAX_BLOB:
+                raise WireError("a sparse tensor that is too large")
+            made = torch.sparse_coo_tensor(indices, values, size, check_invariants=True)
+            return made.coalesce() if node.get("once") else made
         data = self.bytes(node["b"])
         shape = self.shape(node["s"], torch.empty((), dtype=dtype).element_size(), len(data))
         if not len(data):
@@ -497,6 +543,16 @@ def _value_of(name: str, parts):
     raise WireError("a value of no known kind")
 
 
+def _mapping_of(node) -> dict:
+    """The empty dictionary, of whatever kind, that a node describes."""
+    kind = MAPPINGS_BY_NAME.get(node.get("of"), dict)
+    if kind is not collections.defaultdict:
+        return kind()
+    return kind(getattr(builtins, node["by"]) if node.get("by") in SAFE_BUILTINS else None)
+
+
+MAPPINGS = (collections.OrderedDict, collections.Counter, collections.defaultdict)
+MAPPINGS_BY_NAME = {kind.__name__: kind for kind in MAPPINGS}
 VALUE_TYPES = {  # library values that cross as what they are: type -> its plain parts
     fractions.Fraction: lambda x: [x.numerator, x.denominator],
     decimal.Decimal: str,
@@ -580,7 +636,7 @@ def merge(old, new):
     if type(old) is list and type(new) is list:
         old[:] = [merge(o, n) for o, n in zip(old, new, strict=False)] + new[len(old) :]
         return old
-    if type(old) is dict and type(new) is dict:
+    if type(old) is type(new) and type(old) in (dict, *MAPPINGS):
         fresh = {k: merge(old[k], v) if k in old else v for k, v in new.items()}
         old.clear()
         old.update(fresh)
@@ -597,13 +653,59 @@ def merge(old, new):
     return new
 
 
-def _same_bytes(a, b) -> bool:
-    torch = _torch()
-    if a.shape != b.shape or a.dtype != b.dtype:
+def _differs(old, new) -> bool:
+    """Whether a value that came back is another one than was sent, by what `merge` would take over."""
+    torch, numpy = _torch(), _numpy()
+    if old is new or (callable(old) and callable(new)):  # a function comes back as a proxy of itself
         return False
-    if torch.equal(a, b):
+    if torch is not None and isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+        return not _same_bytes(old, new)
+    if numpy is not None and isinstance(old, numpy.ndarray) and isinstance(new, numpy.ndarray):
+        if old.dtype.kind == "O" and new.dtype.kind == "O":
+            return _differs(old.tolist(), new.tolist())
+        return old.shape != new.shape or old.dtype != new.dtype or old.tobytes() != new.tobytes()
+    if type(old) is not type(new):
         return True
-    return a.is_floating_point() and torch.equal(a.isnan(), b.isnan()) and torch.equal(a.nan_to_num(), b.nan_to_num())
+    if type(old) in (list, tuple):
+        return len(old) != len(new) or any(map(_differs, old, new))
+    if type(old) in (dict, *MAPPINGS):
+        return list(old) != list(new) or any(_differs(old[k], new[k]) for k in old)
+    if type(old) in (set, bytearray):
+        return old != new
+    return isinstance(old, (bool, int, float, complex, str, bytes)) and old != new and old == old
+
+
+def _copied(value, copies: dict):
+    """A copy of plain values at every depth, each object once; `copies` says which stands for which."""
+    torch, numpy = _torch(), _numpy()
+    if id(value) in copies:
+        return copies[id(value)]
+    made = value
+    if type(value) in (list, dict, *MAPPINGS):
+        made = copies[id(value)] = value.copy()
+        for key, part in enumerate(value) if type(value) is list else list(value.items()):
+            made[key] = _copied(part, copies)
+    elif type(value) is tuple:
+        made = tuple(_copied(part, copies) for part in value)
+    elif type(value) in (set, bytearray) or (numpy is not None and isinstance(value, numpy.ndarray)):
+        made = value.copy()
+    elif torch is not None and isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter):
+        made = value.detach().clone().requires_grad_(value.requires_grad)
+    copies[id(value)] = made
+    return made
+
+
+def _same_bytes(a, b) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype or a.layout != b.layout or a.is_meta != b.is_meta:
+        return False
+    if a.is_meta:
+        return True
+    if a.is_sparse:
+        return all(map(_same_bytes, (a._indices(), a._values()), (b._indices(), b._values())))
+    torch = _torch()
+    with torch._C.DisableTorchFunctionSubclass():  # by bytes: not every dtype can be compared, and nan is equal to nan
+        one, other = (t.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for t in (a, b))
+        return torch.equal(one, other)
 
 
 # ---------------------------------------------------------------------------------------------------- the peer
@@ -622,11 +724,15 @@ class Peer:
         self.shared_keys: dict[int, str] = {}
         self.graphs: dict[int, tuple[list, list]] = {}
         self.n_graphs = self.n_shared = 0
-        self.mirrored: list[
-            tuple
-        ] = []  # (table of a mirrored module, name in it, the shared tensor that belongs there)
+        # of a module of the other side that is mirrored here: table, name in it, the shared tensor that belongs there
+        self.mirrored: dict[tuple, tuple] = {}
+        self.placed: dict[tuple, tuple] = {}  # of a module of this side: table, name, key of the shared tensor there
         self.classes: set[str] = set()  # the judge sets this: classes that the assignment asks the student to write
         self.names = None  # the box sets this: (item, name) -> value
+        self.streams = Streams(is_judge)
+        self.structures: dict[int, tuple] = {}  # number of a module of this side -> what it was made of when described
+        self.keep_arguments = False  # the judge may say: what the student does to the test's values is not taken over
+        self.changed_arguments = False  # whether the student's code changed values of the test
 
     # ---- asking
 
@@ -640,6 +746,7 @@ class Peer:
             body["grad"] = torch.is_grad_enabled()
         body["drop"] = self.forget_unused()
         body["sync"] = self.changes(encoder)
+        body["streams"] = self.streams.changes()
         head, blob = encoder.pack(body)
         while True:
             head, blob = self.exchange(head, blob)
@@ -651,15 +758,22 @@ class Peer:
     def answer(self, message, blob, encoder, originals):
         decoder = Decoder(self, blob)
         self.apply_changes(message.get("sync"), decoder)
+        self.streams.apply(message.get("streams"))
+        for node in message.get("modules") or []:
+            self.proxy(node, decoder)
+        copies: dict[int, object] = {}
         if "after" in message:  # the callee changed an argument in place
             after = Decoder(self, blob)
             args, kwargs = after.decode(message["after"][0]), after.decode(message["after"][1])
+            self.changed_arguments |= _differs(originals, (args, kwargs))
+            if self.keep_arguments:  # a result that is the changed argument is a changed copy of it
+                originals = _copied(originals, copies)
             merge(originals[0], args)
             merge(originals[1], kwargs)
         if "error" in message:
             raise self.exception(message["error"], is_next=originals[0][1:2] == ["__next__"])
         for value in encoder.keep:  # so that a result that *is* an argument comes back as that argument
-            decoder.mutables.append(value)
+            decoder.mutables.append(copies.get(id(value), value))
         flagged = message.get("graph")
         if flagged is not None:
             self.tie(message, decoder, encoder.grads)
@@ -686,6 +800,9 @@ class Peer:
         if is_next and names[:1] == ["StopIteration"]:  # anywhere else it would end a loop of the test unseen
             return StopIteration()
         kind = _builtin_exception(names)
+        with contextlib.suppress(TypeError, ValueError):
+            mine = self.proxies.get(int(error.get("of")))
+            kind = mine if isinstance(mine, type) and issubclass(mine, Exception) else kind
         try:
             made = kind(text if kind is not StudentError else f"{names[0]}: {text}")
         except Exception:  # an exception that wants other arguments
@@ -711,6 +828,7 @@ class Peer:
         try:
             self.drop(message.get("drop") or [])
             self.apply_changes(message.get("sync"), decoder)
+            self.streams.apply(message.get("streams"))
             args, kwargs = decoder.decode(message["a"]), decoder.decode(message["k"])
             handler = getattr(self, "do_" + str(message["op"]), None)
             if handler is None:
@@ -718,6 +836,8 @@ class Peer:
             grad = torch.set_grad_enabled(bool(message.get("grad", True))) if torch is not None else None
             result = self.finish(handler, args, kwargs, grad)
             reply = {"ok": None}
+            if again := self.changed_modules():
+                reply["modules"] = again
             mutables = list(decoder.mutables)
             for value in mutables:
                 encoder.remember(value)
@@ -732,10 +852,13 @@ class Peer:
             reply = {"error": {"names": names, "text": _text(err)[:2000]}}
             if isinstance(err, WireError):
                 reply["error"]["names"] = ["ValueError", *names]
+            known = (self.numbers.get(id(k)) for k in type(err).__mro__)
+            reply["error"]["of"] = next((n for n in known if n is not None), None)  # a class that the other side has
             args = kwargs = None
         if args is not None and decoder.mutables:
             self.report_mutations(message, blob, args, kwargs, encoder, reply)
         reply["sync"] = self.changes(encoder)
+        reply["streams"] = self.streams.changes()
         return encoder.pack(reply)
 
     @staticmethod
@@ -811,6 +934,9 @@ class Peer:
             ours = isinstance(obj, (type, types.ModuleType, types.FunctionType)) or _is_library(type(obj))
             if ours or name.startswith("_") or name not in fields or callable(fields[name]) or callable(value):
                 raise AttributeError(f"cannot set {name}")
+            self.changed_arguments = True
+            if self.keep_arguments:
+                return
         setattr(obj, name, value)
 
     def do_method(self, number, name, args, kwargs):
@@ -823,12 +949,7 @@ class Peer:
         if name == "__hash__":
             return hash(obj)
         plain = name.strip("_")
-        if (
-            name not in SPECIALS
-            and plain not in UNARY
-            and plain not in BINARY
-            and plain.removeprefix("r") not in BINARY
-        ):
+        if name not in SPECIALS and plain not in UNARY and plain not in BINARY and not _is_variant(plain):
             raise WireError(f"no operation {name!r}")
         return getattr(type(obj), name)(obj, *args)
 
@@ -839,6 +960,14 @@ class Peer:
         import copy
 
         return copy.deepcopy(self.own(number))
+
+    def do_wait(self, number):
+        import asyncio
+
+        async def wait(value):
+            return await value
+
+        return asyncio.run(wait(self.own(number)))
 
     def do_mode(self, number, training):
         self.own(number).train(training)
@@ -869,6 +998,8 @@ class Peer:
         if isinstance(value, (types.ModuleType, types.FrameType, types.CodeType)):
             raise WireError(f"a {type(value).__name__} cannot be handed over")
         if isinstance(value, type):
+            if issubclass(value, Exception):
+                node["raises"] = [k.__name__ for k in value.__mro__]
             node |= {
                 "k": "class",
                 "q": value.__name__[:80],
@@ -876,15 +1007,20 @@ class Peer:
                 "doc": _doc(value),
                 "lib": self.lineage(value),
             }
-        elif isinstance(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
+        elif isinstance(value, FUNCTIONS):
             node |= {"k": "function", "q": value.__name__[:80], "sig": _signature(value), "doc": _doc(value)}
         elif torch is not None and isinstance(value, torch.nn.Module):
+            self.structures[number] = _structure(value)
             node |= self.describe_module(value, torch)
         else:
             has = [s for s in SPECIALS if hasattr(type(value), s)]
             ops = [o for o in UNARY + BINARY if _defines(type(value), f"__{o}__")]
-            ops += ["r" + o for o in BINARY[:13] if _defines(type(value), f"__r{o}__")]
-            node |= {"k": "object", "has": has, "ops": ops, "lib": self.lineage(type(value))}
+            ops += [way + o for way in "ri" for o in ARITHMETIC if _defines(type(value), f"__{way}{o}__")]
+            own = _library_path(type(value))
+            lineage = [*([own] if own else []), *self.lineage(type(value))]
+            node |= {"k": "object", "has": has, "ops": ops, "lib": lineage}
+            if hasattr(type(value), "__await__"):
+                node["wait"] = 1
         return node
 
     def lineage(self, kind) -> list[str]:
@@ -909,10 +1045,19 @@ class Peer:
             "lib": ([own_path] if own_path else []) + self.lineage(kind),
             "vars": {k: list(v) if type(v) is tuple else v for k, v in plain.items()},
             "training": bool(module.training),
-            "params": {k: self.share(p) for k, p in module._parameters.items() if p is not None},
-            "buffers": {k: self.share(b) for k, b in module._buffers.items() if b is not None},
+            "params": {k: self.share_of(module, k) for k, p in module._parameters.items() if _is_ready(p)},
+            "buffers": {k: self.share_of(module, k) for k, b in module._buffers.items() if _is_ready(b)},
             "children": {k: self.export(c) for k, c in module._modules.items() if c is not None},
+            "lazy": any(torch.nn.parameter.is_lazy(p) for p in module.parameters()),
         }
+
+    def changed_modules(self) -> list:
+        """Descriptions of this side's modules whose parts are others than the other side was told."""
+        return [
+            self.export(self.own_objects[n])
+            for n, was in list(self.structures.items())
+            if _structure(self.own_objects[n]) != was
+        ]
 
     def proxy(self, node, decoder):
         number = int(node["h"])
@@ -941,6 +1086,13 @@ class Peer:
             node["grad"]["b64"] = base64.b64encode(b"".join(inline.blobs)).decode()
         self.hold(key, tensor)
         return {"key": key, "new": node, "needs": bool(tensor.requires_grad)}
+
+    def share_of(self, module, name) -> dict:
+        """`share` of a parameter or buffer of this side's module; the twin follows what takes its place there."""
+        table = module._parameters if name in module._parameters else module._buffers
+        told = self.share(table[name])
+        self.placed.setdefault((id(table), name), (table, name, told["key"]))
+        return told
 
     def hold(self, key, tensor) -> None:
         grad = None if tensor.grad is None else tensor.grad.detach().clone()
@@ -1013,11 +1165,18 @@ class Peer:
 
     def take_rebound(self) -> None:
         """`layer.weight = nn.Parameter(...)` on a mirrored module puts in a new tensor: the old one takes its data."""
-        for table, name, twin in self.mirrored:
+        for table, name, twin in self.mirrored.values():
             now = table.get(name)
             if now is not None and now is not twin:
                 twin.data = now.detach().clone()
                 table[name] = twin
+        for table, name, key in self.placed.values():
+            now = table.get(name)
+            entry = self.shared.get(key)
+            if now is not None and entry is not None and now is not entry[0] and id(now) not in self.shared_keys:
+                self.shared_keys.pop(id(entry[0]), None)
+                self.shared_keys[id(now)] = key
+                entry[0] = now
 
     def apply_changes(self, changes, decoder) -> None:
         if not changes:
@@ -1029,11 +1188,14 @@ class Peer:
             if entry is None:
                 continue  # forgotten here while the other side was still changing it
             tensor = entry[0]
+            if data is not None and str(key)[:1] == "j" and self.is_judge:
+                self.changed_arguments = True
+                data = None if self.keep_arguments else data
             with torch.no_grad():
                 if data is not None:
                     fresh = decoder.raw_tensor(data)
                     if fresh.shape == tensor.shape and fresh.dtype == tensor.dtype:
-                        tensor.copy_(fresh)
+                        tensor.data.copy_(fresh)  # not a change that a graph of this side must refuse to go through
                     else:
                         tensor.data = fresh
                     entry[1] = tensor.detach().clone()
@@ -1045,6 +1207,17 @@ class Peer:
                 if tensor.is_leaf and bool(needs) != tensor.requires_grad and tensor.is_floating_point():
                     tensor.requires_grad_(bool(needs))
                 entry[3] = tensor.requires_grad
+
+
+def _is_ready(tensor) -> bool:
+    """Whether a parameter or buffer is there and has its shape (a lazy layer's comes with its first input)."""
+    return tensor is not None and not _torch().nn.parameter.is_lazy(tensor)
+
+
+def _structure(module) -> tuple:
+    parts = (module._parameters, module._buffers)
+    own = tuple(tuple(k for k, t in table.items() if _is_ready(t)) for table in parts)
+    return (*own, tuple((k, id(c)) for k, c in module._modules.items()), type(module))
 
 
 def _text(err) -> str:
@@ -1083,6 +1256,11 @@ def _doc(value) -> str:
 def _defines(kind, name) -> bool:
     found = getattr(kind, name, None)
     return found is not None and found is not getattr(object, name, None)
+
+
+def _is_variant(op: str) -> bool:
+    """Whether it is the reflected or the in-place form of an operator: radd, iadd."""
+    return op[:1] in ("r", "i") and op[1:] in ARITHMETIC
 
 
 def _shifted(node, by):
@@ -1126,6 +1304,9 @@ def _make_proxy(peer, number, node, decoder):
     name = name if name.isidentifier() else "object_" if kind != "function" else "function_"
     if kind == "function":
         return _function_proxy(peer, number, name, node)
+    if kind == "class" and isinstance(node.get("raises"), list):
+        base = _builtin_exception(node["raises"][:20])
+        return type(name, (base,), {"__doc__": str(node.get("doc", ""))[:4000]})
     if kind == "class":
         return RemoteClass(peer, number, name, node)
     if kind == "module":
@@ -1222,6 +1403,8 @@ class RemoteObject:
         raise TypeError("the student's object cannot be pickled")
 
 
+# Only of these may a proxy claim the class: torch's own code takes what claims to be a Tensor for one, and crashes.
+LOOKS = ("torch.nn.", "torch.optim", "torch.utils.data", "torch.distributions")
 RESULTS = {  # what Python itself insists on
     "__len__": operator.index, "__bool__": bool, "__float__": float, "__int__": int, "__contains__": bool,
 }  # fmt: skip
@@ -1229,7 +1412,7 @@ RESULTS = {  # what Python itself insists on
 
 def _special(name):
     plain_name = name.strip("_")
-    is_binary = plain_name in BINARY or (plain_name[:1] == "r" and plain_name[1:] in BINARY)
+    is_binary = plain_name in BINARY or _is_variant(plain_name)
 
     def method(self, *args):
         """Do it there. The judge does not let an object with odd operators stand in for a number or a list.
@@ -1261,18 +1444,24 @@ def _special(name):
 
 
 def _object_proxy(peer, number, name, node):
+    if node.get("wait"):
+
+        async def remote():
+            return peer.request("wait", number)
+
+        return remote()
     space = {}
     for special in node.get("has") or []:
         if special in SPECIALS:
             space[special] = _special(special)
     for op in node.get("ops") or []:
-        if op in UNARY or op in BINARY or (isinstance(op, str) and op[:1] == "r" and op[1:] in BINARY):
+        if op in UNARY or op in BINARY or (isinstance(op, str) and _is_variant(op)):
             space[f"__{op}__"] = _special(f"__{op}__")
     if "__eq__" in space:
         space["__hash__"] = RemoteObject.__hash__
     if "__call__" in space:
         space["__call__"] = lambda self, *args, **kwargs: self._peer.request("call", self._number, list(args), kwargs)
-    bases = _library_bases(peer, node)
+    bases = [b for b in _library_bases(peer, node) if not peer.is_judge or b.__module__.startswith(LOOKS)]
     if bases:  # isinstance(proxy, torch.utils.data.Dataset) looks at __class__ when the type itself says no
         try:
             looks = type(name, tuple(bases[:1]), {})
@@ -1289,12 +1478,15 @@ def _module_proxy(peer, number, name, node, decoder):
     known = peer.proxies.get(number)
     if known is not None:
         made = known
+        for table in (made._modules, made._parameters, made._buffers):
+            table.clear()
     else:
         base = next((b for b in _library_bases(peer, node) if issubclass(b, torch.nn.Module)), torch.nn.Module)
         space = {
             "__call__": _module_call,
             "forward": _module_call,
             "train": _module_train,
+            "load_state_dict": _module_load,
             "__deepcopy__": _module_copy,
         }
         if not node.get("own"):
@@ -1320,10 +1512,12 @@ def _module_proxy(peer, number, name, node, decoder):
         made._modules[str(k)] = peer.proxy(child, decoder)
     for k, p in (node.get("params") or {}).items():
         made._parameters[str(k)] = peer.adopt(p, parameter=True)
-        if known is None:
-            peer.mirrored.append((made._parameters, str(k), made._parameters[str(k)]))
     for k, b in (node.get("buffers") or {}).items():
         made._buffers[str(k)] = peer.adopt(b, parameter=False)
+    for table in (made._parameters, made._buffers):
+        for k, tensor in table.items():
+            peer.mirrored[id(table), k] = (table, k, tensor)
+    object.__setattr__(made, "_lazy", bool(node.get("lazy")))
     object.__setattr__(made, "training", bool(node.get("training", True)))
     return made
 
@@ -1337,6 +1531,14 @@ def _module_train(self, mode=True):
     for part in self.modules():
         object.__setattr__(part, "training", bool(mode))
     return self
+
+
+def _module_load(self, state_dict, *args, **kwargs):
+    import torch
+
+    if self._lazy:  # its parameters are made there, by what is loaded
+        return self._peer.request("method", self._number, "load_state_dict", [dict(state_dict), *args], kwargs)
+    return torch.nn.Module.load_state_dict(self, state_dict, *args, **kwargs)
 
 
 def _module_copy(self, memo):

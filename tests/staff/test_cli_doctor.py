@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 
 from dlcourse import cli
-from dlcourse.staff import sandbox
+from dlcourse.staff import probe, sandbox
 
 GOOD = json.dumps([["ok", "Python", "3.11.7"], ["note", "GPU", "none; the labs need none"]])
 
@@ -19,6 +19,12 @@ def run(capfd, *words):
     said = capfd.readouterr()
     assert said.err == ""
     return status, said.out
+
+
+@pytest.fixture(autouse=True)
+def no_trial(monkeypatch):
+    """Sandboxes are tried from inside in test_containers.py, and here once, in a process of its own."""
+    monkeypatch.setattr(probe, "examine", lambda kind: [])
 
 
 @pytest.fixture
@@ -146,12 +152,11 @@ def test_what_only_teachers_need_is_a_note(answers, tmp_path, monkeypatch, capfd
 
 def test_a_sandbox_that_cannot_start_is_a_note_with_its_reason(answers, monkeypatch, capfd):
     answers(GOOD)
-    monkeypatch.setattr(
-        sandbox, "sandbox_problem", lambda: "bubblewrap cannot make a sandbox here (no user namespaces)"
-    )
+    monkeypatch.setattr(sandbox, "problem_with", lambda kind: f"{kind} cannot make a sandbox here (no user namespaces)")
     status, out = run(capfd)
     assert status == 0
-    assert "`dlcourse grade` refuses: bubblewrap cannot make a sandbox here (no user namespaces)" in out
+    assert " note  Sandbox       `dlcourse grade` refuses: mend one of the next three" in out
+    assert " note  bubblewrap    bubblewrap cannot make a sandbox here (no user namespaces)" in out
 
 
 def test_commands_that_are_there_are_named(answers, tmp_path, monkeypatch, capfd):

@@ -437,7 +437,7 @@ def test_an_odd_file_is_read_and_what_to_do_is_said(lab, change, says):
     ("empty.ipynb", "", "the file is empty"), ("text.ipynb", "hello", "not a notebook"), ("x.py", "1", "ends in .ipynb was awaited"),
     ("cut.ipynb", '{"cells": [', "stops in the middle"), ("list.ipynb", "[]", "holds no cells"),
     ("other.ipynb", '{"cells": []}', "no cell in it is marked as a question"), ("pipe.ipynb", "pipe", "not an ordinary file"),
-    ("deep.ipynb", "[" * 100_000 + "]" * 100_000, "not a notebook"), ("huge.ipynb", "huge", "65 MiB; the grader reads up to 64"),
+    ("deep.ipynb", "[" * 100_000 + "]" * 100_000, "not a notebook"), ("huge.ipynb", "huge", "257 MiB; the grader reads up to 256"),
 ])  # fmt: skip
 @pytest.mark.parametrize("command", ["check", "submit"])
 def test_what_is_no_notebook_is_one_clear_line_and_status_2(tmp_path, capsys, command, name, content, says):
@@ -449,7 +449,7 @@ def test_what_is_no_notebook_is_one_clear_line_and_status_2(tmp_path, capsys, co
         os.mkfifo(path)
     elif content == "huge":
         with open(path, "wb") as file:
-            file.truncate(65 << 20)
+            file.truncate(257 << 20)
     elif content is not None:
         path.write_text(content)
     status, out, err = run(capsys, command, path)
@@ -577,7 +577,7 @@ def test_whoever_may_hand_in_is_found_by_the_grader_under_that_name(written):
         return
     course = policy.load(ROOT / "course.toml")
     file = policy.file_name(course, name, "hw1_mlp")
-    found = submissions._read(submissions._File(file, b"{}", None), "hw1_mlp", "hw1_mlp", course)
+    found = submissions._read(submissions._File(file, "", None), "hw1_mlp", "hw1_mlp", course)
     assert found.student == unicodedata.normalize("NFC", name).replace(" ", "_")
     assert found.flags == []
 

@@ -80,11 +80,12 @@ def grade(folder, source=None, **more):
     return grading.grade(str(source), folder / "in", folder / "course", limits=limits, jobs=2, **more)
 
 
-def give(folder, student, points, extra=None):
+def give(folder, student, points, extra=None, comment=None):
     """What a person does in formgrader."""
     with course_folder.gradebook(folder / "course", "course") as book:
         found = book.find_grade("why", "ps1", "ps1", student)
         found.manual_score, found.extra_credit, found.needs_manual_grade = points, extra, False
+        book.find_comment("why", "ps1", "ps1", student).manual_comment = comment
         book.db.commit()
 
 
@@ -132,7 +133,7 @@ def test_a_class_from_its_hand_ins_to_final_grades(place, capsys):
     ]
 
     # marked in formgrader: once for the group; lateness holds for what was marked later too
-    give(place, "alan", 2)
+    give(place, "alan", 2, comment="Why *always*?")
     give(place, "grace", 3)
     give(place, "linus", 1, extra=0.5)
     (place / "course" / "midterm.csv").write_text("student,score\nada,40\nalan,20\ngrace,30\nlinus,0\n")
@@ -154,18 +155,36 @@ def test_a_class_from_its_hand_ins_to_final_grades(place, capsys):
     assert percents(made) | {"grace": 60 + 30, "Mary_Ann": 90} == percents(made)
     outcome = grade(place)
     assert outcome.fresh == set()
-    assert outcome.changed == {"grace"}
+    assert outcome.changed == {"Mary_Ann", "ada", "alan", "grace", "linus"}  # all were marked
+    assert grade(place).changed == set()
+    for student in ("alan", "ada"):
+        page = gradebook.feedback_path(outcome, student).read_text()
+        assert "Why <em>always</em>?" in page
+        assert "<b>9</b> <span>of 10 points" in page
+        assert "to be marked" not in page
+    rows = {r["student"]: r for r in json.loads(gradebook.as_json(outcome))}
+    assert rows["ada"]["comments"] == {"why": "Why *always*?"}
+    assert (rows["linus"]["state"], rows["linus"]["score"], rows["linus"]["final_score"]) == ("graded", 8.5, 7.5)
+    assert rows["linus"]["cells"]["why"] == {
+        "score": 1.5, "max_score": 3, "status": "marked", "message": "", "auto_score": None, "again": False,
+    }  # fmt: skip
+    with course_folder.gradebook(place / "course", "course") as book:
+        assert book.find_grade("why", "ps1", "ps1", "linus").auto_score is None
+        assert [s.student.id for s in book.assignment_submissions("ps1") if s.needs_manual_grade] == []
     page = gradebook.feedback_path(outcome, "grace").read_text()
     assert "points are taken off" not in page
     assert "Final score" not in page
 
     # one student again: the others stay
-    assert [r["student"] for r in grade(place, students=["grace"]).records] == ["grace"]
+    alone = grade(place, students=["grace"])
+    assert [r["student"] for r in alone.records] == ["grace"]
+    assert alone.notes[-1].startswith("4 more students were graded before: for a report on all, grade all")
     assert len(final.final_grades(place / "course", now=END).lines) == 5
 
     # new work is looked at again
     tree(place, "linus", hand_in(why="again"))
-    grade(place)
+    page = gradebook.feedback_path(grade(place), "linus").read_text()
+    assert "These points were given for an earlier version. A person looks at this one, too." in page
     made = final.final_grades(place / "course", now=END)
     assert states(made, "ps1") | {"linus": "provisional"} == states(made, "ps1")
     assert made.lines[-1].marks["ps1"].points == pytest.approx(8.5)
@@ -440,7 +459,7 @@ def record(student, score=8.0, minutes=0, problem=None):
 def settle(folder, *records, students=""):
     make(folder, students=students)
     course = policy.with_students(policy.load(folder / "course.toml", policy.PUBLIC), folder)
-    plan = SimpleNamespace(cells=[], assignment="ps1", max_score=10, digest="1")
+    plan = SimpleNamespace(cells=[], assignment="ps1", max_score=10, digest="1", asks_who=False)
     return ledger.settle(folder / ledger.NAME, list(records), plan, course, "ps1")
 
 
@@ -463,7 +482,7 @@ def test_the_newest_of_a_group_counts_even_when_it_came_in_an_earlier_run(tmp_pa
 
 
 def test_without_rules_points_are_those_of_the_tests(tmp_path):
-    plan = SimpleNamespace(cells=[], assignment="ps1", max_score=10, digest="1")
+    plan = SimpleNamespace(cells=[], assignment="ps1", max_score=10, digest="1", asks_who=False)
     (found,), _ = ledger.settle(tmp_path / ledger.NAME, [record("ada", minutes=9999)], plan, None, "ps1")
     assert (found["final_score"], found["late_factor"], found["deductions"]) == (8, 1, [])
     assert found["flags"] == ["misnamed"]

@@ -34,8 +34,7 @@ def handed_in(edit=lambda cells: cells, **answers):
         name = cell["metadata"].get("nbgrader", {}).get("grade_id") or cell["id"]
         cell["source"] = (RIGHT | answers).get(name, "".join(cell["source"]))
     data = json.dumps({"cells": edit(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
-    merged = merge(PLAN, Submission("ada", "ada.ipynb", "", parse_notebook(data)[0]))
-    return [{"name": name, "code": cell.code, "source": cell.source} for cell, name in merged.cells]
+    return merge(PLAN, Submission("ada", "ada.ipynb", "", parse_notebook(data)[0])).texts()
 
 
 def after(name, source, code=True):
@@ -107,11 +106,17 @@ def test_prose_in_code_costs_nothing_where_the_markdown_cell_is_answered_or_else
     assert flags(handed_in(after("squares", f"# {PROSE}"), why="")) == []
 
 
-def test_an_answer_cell_that_was_turned_into_code_is_found():
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [(f"# {PROSE}", ["text in code"]), (PROSE, ["text in code"]), ("", []), (notebooks.WRITTEN_STUB, [])],
+)
+def test_an_answer_cell_that_was_turned_into_code_is_found_and_is_tried_once(answer, found):
     def turn(cells):
-        return [dict(c, cell_type="code", outputs=[], source=f"# {PROSE}") if c["id"] == "why" else c for c in cells]
+        return [dict(c, cell_type="code", outputs=[], source=answer) if c["id"] == "why" else c for c in cells]
 
-    assert flags(handed_in(turn)) == ["text in code"]
+    cells = handed_in(turn)
+    assert flags(cells) == found
+    assert format_rules.tried(PLAN.cells, cells) == (2 + bool(found), 3)
 
 
 STUB = "def squares(n):\n    " + notebooks.STUB

@@ -8,12 +8,11 @@ import pytest
 
 from dlcourse.staff import StaffError, gradebook, grading
 from dlcourse.staff.sandbox import Limits, sandbox_problem
-from tests.staff.small_class import DOUBLE, POINTS, SQUARES, hand_in, make_source, put, source_notebook
+from tests.staff.small_class import CELLS, POINTS, SQUARES, hand_in, make_source, put, source_notebook
 
 needs_sandbox = pytest.mark.skipif(sandbox_problem() is not None, reason=str(sandbox_problem()))
 pytestmark = [needs_sandbox, pytest.mark.slow]
 FULL = {"squares_visible": 1, "squares_hidden": 2, "double_test": 2, "partial": 2}
-ANY = None  # flags that depend on who comes first
 LIMITS = Limits(cell_seconds=4, memory_mb=1024)
 
 
@@ -51,100 +50,35 @@ def overwritten(cells):
     return [dict(c, source="assert True") if is_test(c) else c for c in cells]
 
 
-ALL_OUT = "import os, sys\ndef double(items):\n    "
-# name -> (hand-in, points of each test, flags it must have, words of a message)
+# name -> (hand-in, points of each test, flags it must have, words of a message); many more stand in test_corpus.py
 CASES = {
-    # honest
     "right": (hand_in(), FULL, set(), None),
     "another_way": (
         hand_in(squares="import numpy as np\nsquares = lambda n: [int(i) for i in np.arange(1, n + 1) ** 2] if n >= 1 else [][n]",
                 double="def double(items):\n    print('working')\n    return list(map(lambda x: x + x, items))"),
         lose("squares_hidden"), set(), "raised IndexError",  # ValueError was awaited
     ),
-    "numpy_floats": (hand_in(double="import numpy as np\ndef double(items):\n    return list(2 * np.array(items))"), FULL, set(), None),
     "blank": (None, lose(*FULL), set(), "Not attempted yet"),
     "partly": (hand_in(double="def double(items):\n    return [x * 2 if x > 0.7 else 0 for x in items]"), lose(partial=1), set(), "Part of"),
-    "in_place": (hand_in(double="def double(items):\n    for i in range(len(items)):\n        items[i] *= 2\n    return items"),
-                 lose("double_test"), set(), "changes its argument"),
-    "warns_and_prints_to_stderr": (
-        hand_in(double="import sys, warnings\n" + DOUBLE.replace("return", "warnings.warn('x'); print('y', file=sys.stderr)\n    return")),
-        FULL, set(), None),
-    "prints_twenty_thousand_lines": (hand_in(squares="for i in range(20_000):\n    print(i)\n" + SQUARES), FULL, set(), None),
-    "magics_and_await": (hand_in(squares="%time 1\n!echo hi\nimport asyncio\nawait asyncio.sleep(0)\n" + SQUARES), FULL, set(), None),
     "redefines_later": (with_tests(lambda c: [*c, {"cell_type": "code", "metadata": {}, "outputs": [], "source": "squares = double = None"}]),
                         FULL, set(), None),
-    # accidents
-    "endless_cell": (hand_in(squares="while True:\n    pass"), lose("squares_visible", "squares_hidden"), {"timeout"}, "not defined"),
-    "endless_and_deaf": (
-        hand_in(squares="while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
-        lose("squares_visible", "squares_hidden"), {"timeout"}, "not defined"),
-    "endless_function": (hand_in(double="def double(items):\n    while True: pass"), lose("double_test", "partial"), {"timeout"}, "did not end"),
-    "exits_the_process": (hand_in(squares=SQUARES + "\nimport os\nos._exit(0)"), lose("squares_visible", "squares_hidden"), {"crashed"}, None),
-    "sys_exit": (hand_in(squares=SQUARES + "\nimport sys\nsys.exit()"), FULL, set(), None),
-    "function_exits": (hand_in(double=ALL_OUT + "os._exit(1)"), lose("double_test", "partial"), {"crashed"}, "process ended"),
-    "segfault": (hand_in(double="import ctypes\ndef double(items):\n    ctypes.string_at(0)"), lose("double_test", "partial"), {"crashed"}, "signal 11"),
-    "recursion": (hand_in(double="def double(items):\n    return double(items)"), lose("double_test", "partial"), set(), "RecursionError"),
-    "memory_hog": (hand_in(double="def double(items):\n    return [bytearray(10**8) for _ in range(99)]"), lose("double_test", "partial"), set(), "MemoryError"),
-    "memory_in_children": (
-        hand_in(double=ALL_OUT + "import time\n    for i in range(6):\n        if not os.fork():\n            x = bytearray(b'x') * 4 * 10**8; time.sleep(9)\n    time.sleep(9)"),
-        lose("double_test", "partial"), {"memory"}, "more than 1024 MB"),
-    "input": (hand_in(squares="name = input('name? ')\n" + SQUARES), lose("squares_visible", "squares_hidden"), set(), None),
-    "leaves_threads_and_children": (
-        hand_in(squares="import threading, subprocess, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\nsubprocess.Popen(['sleep', '99'])\n" + SQUARES),
+    "wears_out": (  # right for two calls: no test makes more, and each begins where the notebook stood
+        hand_in(squares="calls = 0\n" + SQUARES.replace("    if", "    global calls\n    calls += 1\n    assert calls < 3\n    if", 1)),
         FULL, set(), None),
-    "one_long_line": (hand_in(squares="print('x' * 60_000_000)\n" + SQUARES), FULL, set(), None),
-    "tests_deleted": (with_tests(lambda c: [x for x in c if not is_test(x)]), FULL, {"cells missing"}, None),
-    "tests_doubled": (with_tests(lambda c: [*c, *[x for x in c if is_test(x)]]), FULL, {"cells doubled"}, None),
-    "tests_first": (with_tests(lambda c: [x for x in c if is_test(x)] + [x for x in c if not is_test(x)]), FULL, set(), None),
+    "endless_cell": (hand_in(squares="while True:\n    pass"), lose("squares_visible", "squares_hidden"), {"timeout"}, "not defined"),
+    "function_exits": (hand_in(double="import os\ndef double(items):\n    os._exit(1)"), lose("double_test", "partial"), {"crashed"}, "process ended"),
     "tests_overwritten": (with_tests(overwritten), FULL, {"tests changed"}, None),
     "metadata_and_ids_lost": (without_metadata(), FULL, {"ids mended"}, None),
-    "import_cell_lost": (with_tests(lambda c: [x for x in c if "import math" not in x["source"]]), FULL, set(), None),
-    "from_colab": (
-        dict(with_tests(lambda c: [{"cell_type": "code", "metadata": {}, "outputs": [],
-                                    "source": "from google.colab import drive\ndrive.mount('/content')\n!pip install torchmetrics"}, *c]),
-             metadata={"colab": {}}), FULL, {"from Colab"}, None),
-    "other_kernel": (dict(hand_in(), metadata={"kernelspec": {"name": "my-env-37", "display_name": "x"}}), FULL, set(), None),
-    "odd_unicode_in_errors": (hand_in(double="def double(items):\n    raise ValueError('\\ud800 \\x1b[31m \\u202e')"), lose("double_test", "partial"), set(), None),
-    "unreadable_for_the_planner": (with_tests(lambda c: [*c, {"cell_type": "code", "metadata": {}, "outputs": [], "source": "x = " + "1 + " * 3000 + "1"},
-                                                         {"cell_type": "code", "metadata": {}, "outputs": [], "source": "x = " + "-" * 20000 + "1"}]), FULL, ANY, None),
-    "stop_iteration": (hand_in(double="def double(items):\n    raise StopIteration"), lose("double_test", "partial"), set(), None),
-    "fills_dev_and_memfd": (
-        hand_in(double="import os\ndef double(items):\n    try:\n        open('/dev/seen', 'w')\n        os.memfd_create('x')\n    except OSError:\n        return [2 * x for x in items]"),
-        FULL, set(), None),
-    "spoils_the_sandbox_for_the_next": (
-        hand_in(double="import os\nos.chmod('/dev/shm', 0o555)\nos.chmod('/tmp', 0o500)\nopen('/home/student/left', 'w').write('x')\n" + DOUBLE), FULL, set(), None),
-    "expects_a_clean_sandbox": (
-        hand_in(double="import os, multiprocessing\nmultiprocessing.Lock()\nassert 'left' not in os.listdir('/home/student')\n" + DOUBLE), FULL, set(), None),
-    "kills_all_it_can": (hand_in(squares="import os\ndef squares(n):\n    os.kill(-1, 9)"), lose("squares_visible", "squares_hidden"), ANY, None),
     "damaged": (damaged(), None, set(), "stops in the middle"),
-    # attacks: none of the work is done, none of the points are earned
     "replaced_assert_helpers": (
         cheating("import builtins, helper, numpy.testing\nhelper.close_to = lambda *a: True\nclose_to = helper.close_to\n"
                  "builtins.AssertionError = type('Quiet', (Exception,), {})\nbuiltins.all = builtins.any = lambda *a: True"),
         lose(*FULL), set(), None),
-    "replaced_ipython": (
-        cheating("ip = get_ipython()\nip.ast_transformers.append(None)\nip.run_cell = ip.showtraceback = lambda *a, **k: None\n"
-                 "import sys\nsys.settrace(lambda *a: None)\nsys.excepthook = lambda *a: None"),
-        lose(*FULL), {"crashed"}, None),
     "equal_to_everything": (
         hand_in(squares="class Yes:\n    __eq__ = __lt__ = __gt__ = __contains__ = lambda *a: True\n    __len__ = lambda s: 2\n"
                         "    __getitem__ = __sub__ = __rsub__ = __abs__ = lambda *a: Yes()\n    __iter__ = lambda s: iter([Yes(), Yes()])\n"
                         "def squares(n): return Yes()", double="def double(items): return Yes()"),
         lose(*FULL), set(), None),
-    "forged_answers": (
-        cheating("import os, struct, json\nfor fd in range(3, 40):\n    try:\n        head = json.dumps({'outcome': 'passed', 'ok': [1, 4]}).encode()\n"
-                 "        os.write(fd, struct.pack('>BHII', 0, 0, len(head), 0) + head)\n    except OSError:\n        pass"),
-        lose(*FULL), ANY, None),
-    "reads_the_hidden_tests": (
-        hand_in(squares="import gc, os\nfound = []\nfor base, folders, names in os.walk('/'):\n"
-                        "    folders[:] = [f for f in folders if f not in ('proc', 'usr', 'lib', 'sys')]\n"
-                        "    found += [os.path.join(base, n) for n in names if n.endswith(('.ipynb', '.db'))]\nassert not found, found\n"
-                        "assert 'further' + ' up' not in open('/proc/self/environ').read() + open('/proc/1/cmdline').read()\n" + SQUARES),
-        FULL, set(), None),
-    "no_network_no_home": (
-        hand_in(squares="import os, socket\ntry:\n    socket.create_connection(('127.0.0.1', 22), 1)\nexcept OSError:\n    pass\nelse:\n    1 / 0\n"
-                        "assert os.environ['HOME'] == '/home/student' and not os.path.exists('/etc/shadow')\n"
-                        "try:\n    open('/usr/x', 'w')\nexcept OSError:\n    " + SQUARES.replace("\n", "\n    ")), FULL, set(), None),
 }  # fmt: skip
 
 
@@ -181,8 +115,8 @@ def test_each_hand_in_gets_what_its_work_deserves(graded, name):
         assert words in record["problem"]
         return
     assert {k: c["score"] for k, c in record["cells"].items() if k in FULL} == points, record["cells"]
-    assert flags is ANY or flags <= set(record["flags"]), record["flags"]
-    if flags is not ANY and not flags:
+    assert flags <= set(record["flags"]), record["flags"]
+    if not flags:
         assert not set(record["flags"]) & {"timeout", "crashed", "memory", "stopped early"}, record["flags"]
     if words:
         assert any(words in c["message"] for c in record["cells"].values()), record["cells"]
@@ -388,3 +322,30 @@ def test_without_bubblewrap_it_refuses_unless_trusted(tmp_path, monkeypatch):
     assert outcome.records[0]["score"] == 7
     assert outcome.trusted
     assert not list(scratch.iterdir())
+
+
+def test_what_the_solution_imports_on_its_way_is_there_before_a_students_first_cell(tmp_path):
+    lazy = SQUARES.replace("\n", "\n    import colorsys\n    import helper\n", 1)
+    cells = [(name, kind, lazy if name == "squares" else text) for name, kind, text in CELLS]
+    asked = "import sys\nprint('colorsys' in sys.modules, 'helper' in sys.modules)\n"
+    book = hand_in()
+    book["cells"].insert(0, {"cell_type": "code", "metadata": {}, "outputs": [], "source": asked})
+    put(tmp_path / "in", "Ann_B_ps1", book)
+    outcome = grading.grade(make_source(tmp_path, cells), tmp_path / "in", tmp_path / "course")
+    shown = outcome.with_outputs(outcome.records[0])["shown"]
+    assert shown[0]["outputs"][0]["text"] == "True False\n"  # the assignment's own file: not
+
+
+LEAKY = (
+    "import os, signal\nif os.path.exists('/tmp/asked'): print('ASKED', open('/tmp/asked').read())\n"
+    "def double(items):\n    open('/tmp/asked', 'a').write(repr(items) + ' ')\n    os.kill(-1, signal.SIGKILL)\n    os._exit(1)"
+)
+
+
+def test_what_a_hidden_test_asked_is_not_shown_by_cells_that_run_once_more(tmp_path):
+    source = make_source(tmp_path)
+    put(tmp_path / "in", "a", hand_in(double=LEAKY))
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    assert outcome.records[0]["score"] == 3
+    shown = outcome.with_outputs(outcome.records[0])["shown"]
+    assert "ASKED" not in json.dumps([cell["outputs"] for cell in shown])

@@ -192,6 +192,11 @@ def test_a_test_may_be_hidden_whole_but_not_empty(root):
     )
 
 
+def test_a_test_that_is_hidden_whole_says_so_in_a_comment(root):
+    """JupyterLab gives no number to an empty cell, which then looks as if it had not been run."""
+    assert "shows students an empty cell" in problems(root, swap("assert double(3) == 6\n", ""))[0]
+
+
 def test_a_for_loop_of_asserts_is_a_good_end(root):
     assert problems(root, swap("assert double(3) == 6", "for x in (3, 4):\n    assert double(x) == x + x")) == []
 
@@ -268,7 +273,7 @@ def test_a_source_that_is_not_utf8_is_one_line(root):
 
 def test_the_example_in_contributing_is_right(root):
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
-    example, answers = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example, answers, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert problems(root, HEAD + example, TOML.replace("points = 6", "points = 3")) == []
     path = root / "labs" / ID / "answers.py"
     path.write_text(answers)

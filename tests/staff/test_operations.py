@@ -177,3 +177,55 @@ def test_the_lock_of_a_dead_grader_holds_nobody_up(folder):
     ):
         pass
     shutil.rmtree(folder / "course")
+
+
+def test_a_gradebook_that_somebody_holds_is_one_line_and_loses_nothing(folder):
+    import sqlite3
+
+    put(folder / "in", "a", hand_in())
+    assert subprocess.run(command(folder), capture_output=True, text=True).returncode == 0
+    put(folder / "in", "b", hand_in(double="def double(items):\n    return []"))
+    holder = sqlite3.connect(folder / "course" / "gradebook.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        done = subprocess.run(command(folder), capture_output=True, text=True, timeout=120)
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert done.returncode == 2
+    assert "gradebook.db: database is locked: another program writes to it" in done.stderr
+    assert "Traceback" not in done.stderr
+    records = list((folder / "course" / "records" / "ps1").glob("b.*.json"))
+    assert len(records) == 1  # its result is kept: the next run has only to write it down
+    done = subprocess.run(command(folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to grade" in done.stdout
+    assert {r["student"]: r["score"] for r in json.loads((folder / "out.json").read_text())} == {"a": 7, "b": 4}
+
+
+def children_of(pid) -> list[int]:
+    return [int(p) for p in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]
+
+
+def test_sandboxes_that_are_killed_from_outside_cost_no_student_anything(folder):
+    slow = "import time\ntime.sleep(1)\n"
+    for i in range(4):
+        put(folder / "in", f"s{i}", hand_in(double=f"{slow}{DOUBLE}\n# {i}"))
+    process = subprocess.Popen(
+        command(folder, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    chance, killed = random.Random(3), 0
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(1.5)
+        boxes = children_of(process.pid)
+        if len(boxes) > 1 and killed < 3 and list((folder / "course").glob("records/ps1/.reference*")):
+            os.kill(chance.choice(boxes), signal.SIGKILL)  # of a student, or the one of the tests
+            killed += 1
+    said = process.communicate(timeout=120)
+    assert process.returncode == 0, said[0]
+    rows = json.loads((folder / "out.json").read_text())
+    assert [r["score"] for r in rows] == [7] * 4, [
+        (r["student"], r["flags"], c["message"]) for r in rows for c in r["cells"].values() if c["message"]
+    ]
+    assert not leftovers(folder)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from dlcourse.staff import pages
 from dlcourse.staff.plan import Plan, SourceCell, make_plan
+from dlcourse.staff.similar import Pair
 
 SECRET = "hidden_value_4711"
 MODEL = "the_model_answer_0815"
@@ -247,12 +248,15 @@ def test_nothing_of_a_students_becomes_markup(text):
     cells = copy.deepcopy(record()["cells"])
     cells["softmax_hidden"]["message"] = text
     shown = [cell(None, text, *outputs), cell(None, text, code=False), cell("why", text, code=False), cell(text, text)]
-    made = record(text, file=text, submitted=text, flags=["late", text], cells=cells, shown=shown)
+    made = record(text, file=text, submitted=text, flags=["late", "needs a look", text], cells=cells, shown=shown)
+    made["comments"] = {"softmax": text, "why": text}
     html = pages.feedback_page(made, PLAN, text)
     found = audited(html)
     assert all(link.startswith(("#", "https://a.b/")) for link in found.links)
     audited(pages.feedback_page(made | {"state": "could not run", "problem": text, "score": None}, PLAN, text))
-    audited(pages.report_page(outcome([made], unplaced=[SimpleNamespace(file=text, reason=text)], notes=[text])))
+    alike = [Pair((text, text), 1.0, 40.0, ("softmax", "", text), (text, text))]
+    unplaced = [SimpleNamespace(file=text, reason=text)]
+    audited(pages.report_page(outcome([made], unplaced=unplaced, notes=[text], alike=alike)))
 
 
 @given(st.text(alphabet=st.sampled_from("[]()<>!*_`~$|\\#-+>&;:'\"=/ \n\tax1.\ue000\ue001\ud800\u202e"), max_size=120))
@@ -605,7 +609,7 @@ def outcome(records, **more):
     course = SimpleNamespace(assignments={"hw1_mlp": SimpleNamespace(due=due)}, timezone=ZoneInfo("Europe/Berlin"))
     assignment = SimpleNamespace(id="hw1_mlp", notebook="hw1_mlp", course=course)
     made = {"assignment": assignment, "plan": PLAN, "records": records, "fresh": set(), "unplaced": [], "notes": []}
-    return SimpleNamespace(**(made | {"folder": None, "trusted": False} | more))
+    return SimpleNamespace(**(made | {"folder": None, "trusted": False, "alike": []} | more))
 
 
 def class_of(n):
@@ -663,13 +667,67 @@ def test_a_histogram_of_any_scale_keeps_every_student(scores, most):
 
 
 def test_a_question_that_separates_well_is_told_from_one_that_does_not():
-    assert pages.separation([0, 0, 1, 1], [0, 1, 3, 4]) == pytest.approx(0.8944, abs=1e-4)
-    assert pages.separation([1, 1, 0, 0], [1, 1, 2, 2]) == pytest.approx(-1)
-    assert pages.separation([1, 1, 1], [1, 2, 3]) is None
-    assert pages.separation([0, 1], [0, 2]) is None
+    assert pages.separation([0, 0, 1, 1] * 2, [0, 1, 3, 4] * 2) == pytest.approx(0.8944, abs=1e-4)
+    assert pages.separation([1, 1, 0, 0] * 2, [1, 1, 2, 2] * 2) == pytest.approx(-1)
+    assert pages.separation([1] * 8, [1, 2, 3, 4] * 2) is None
+    assert pages.separation([0, 1] * 3, [0, 2] * 3) is None
     text = said(pages.report_page(outcome(class_of(12))))
     assert "1. Softmax softmax visible 1 50 % 0.71 softmax hidden 1 67 % 0.71" in text
     assert "2. In words written answer 1 100 % –" in text
+    assert "Separation is the corrected item-total correlation" in text
+
+
+def test_a_class_of_seven_is_too_small_to_speak_of_separation():
+    text = said(pages.report_page(outcome(class_of(7))))
+    assert "Separation is not shown: it says nothing for fewer than 8 students." in text
+    assert "softmax visible 1 43 % softmax hidden" in text
+    assert "quarter" not in text
+
+
+def test_who_has_to_be_looked_at_is_named_on_top():
+    records = class_of(9)
+    records[4]["flags"] = ["needs a look"]
+    html = pages.report_page(outcome(records))
+    assert "needs a look Student 04 : a test failed on the kind of value that came" in said(html)
+    assert html.index("needs a look") < html.index("Scores")
+
+
+def test_similar_students_are_named_without_a_verdict_and_with_what_both_have():
+    pair = Pair(("Student_01", "Student_04"), 0.83, 41.0, ("softmax", ""), ("a = 1\nreturn a", "b = 1\nreturn b"))
+    html = pages.report_page(outcome(class_of(9), alike=[pair]))
+    audited(html)
+    text = said(html)
+    assert (
+        "Student 01 and Student 04 83 % of the own code of the one with less, in 1. Softmax, cells of their own."
+        in text
+    )
+    assert "Working side by side, one source or a shared helper look the same from here." in text
+    assert "a = 1 return a" in text
+    assert "b = 1 return b" in text
+    assert not re.search("cheat|plagiari|copied|suspect|guilty|fraud", text, re.IGNORECASE)
+    assert "Similar solutions" not in pages.report_page(outcome(class_of(9)))
+
+
+def test_what_a_person_gave_stands_on_the_page():
+    made = record(state="graded", score=2.5)
+    made["cells"]["why"] = graded(1.5, 1.0, "marked") | {"auto_score": None, "again": False}
+    made["cells"]["softmax_hidden"] |= {"auto_score": 0.0, "score": 0.5}
+    made["comments"] = {"why": "Yes, *and* why?\n\n<script>", "softmax": "neat", "gone": "nobody sees this"}
+    html = pages.feedback_page(made, PLAN, "Homework 1")
+    audited(html)
+    text = said(html)
+    assert "2. In words 1.5 of 1 point Marked written answer From your instructor Yes, and why? &lt;script&gt;" in text
+    assert "softmax hidden 0.5 of 1 A person looked at this and gave these points. From your instructor neat" in text
+    assert "still to be marked" not in text
+    made["cells"]["why"]["again"] = True
+    assert "given for an earlier version. A person looks at this one, too." in said(
+        pages.feedback_page(made, PLAN, "x")
+    )
+
+
+def test_the_time_of_a_hand_in_is_told_in_the_zone_of_the_course():
+    html = pages.feedback_page(record(), PLAN, "Homework 1", ZoneInfo("Europe/Berlin"))
+    assert "handed in 4 March 2027, 21:14 (Europe/Berlin)" in said(html)
 
 
 def test_grading_without_a_sandbox_is_said_on_top():

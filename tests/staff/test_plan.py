@@ -3,7 +3,7 @@
 import pytest
 
 from dlcourse.staff.grading import reference
-from dlcourse.staff.plan import _slow_imports, make_plan, names_of, read_cells
+from dlcourse.staff.plan import make_plan, names_of, read_cells, slow_imports
 from tests.staff.small_class import CELLS, released, source_notebook
 
 
@@ -47,6 +47,27 @@ def test_a_test_takes_from_the_student_what_solution_cells_define_and_nothing_el
     }  # fmt: skip
     assert plan.shared == ["imports"]
     assert plan.max_score == 10
+
+
+def test_the_name_that_is_given_out_empty_comes_from_the_student():
+    test = ("who", 1, "assert NAME and ASSIGNMENT == 'ps1'")
+    empty = plan_of([("cell", "free", 'NAME = ""  # yours\nASSIGNMENT = "ps1"'), test])
+    assert empty.items["who"].names == ["NAME"]
+    assert empty.asks_who
+    fixed = plan_of([("cell", "free", 'NAME = "ps1"\nASSIGNMENT = "ps1"'), test])
+    assert fixed.items["who"].names == []
+    assert not fixed.asks_who
+
+
+def test_a_blank_that_asks_for_a_value_defines_the_name_of_its_cell():
+    """As in a quiz, where a student's copy is all that `dlcourse check` has."""
+    cells = [
+        ("ask", "free", "params = None"),
+        ("params", "solution", "raise NotImplementedError"),
+        ("test", 1, "assert params"),
+    ]
+    made = plan_of(cells)
+    assert made.items["test"].names == ["params"]
 
 
 def test_an_instructors_cell_that_uses_the_students_work_runs_only_for_a_test_that_needs_it():
@@ -114,4 +135,38 @@ def test_the_reference_is_the_source_as_it_stands():
 )
 def test_what_is_slow_to_import_is_known_from_the_text(text, expected):
     """Else the first cell of each submission would pay for it, from its own time."""
-    assert _slow_imports(text) == expected
+    assert slow_imports(text) == expected
+
+
+GIVEN = [
+    ("imports", "free", "import random\nimport torch"),
+    ("rows", "free", "rows = [3, 1, 2]\nspare = [1]"),
+    ("sorted", "free", "rows.sort()"),
+    ("helper", "free", "def close(a, b):\n    return abs(a - b) < eps"),
+    ("eps", "free", "eps = 1e-6"),
+    ("training", "free", "net = train(spare)\nprint(net)"),
+    ("double", "solution", "def double(x):\n    return 2 * x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "test", "kept"),
+    [
+        (None, "assert close(double(1), 2)", {"helper", "eps"}),
+        (None, "assert double(rows[0]) == 2", {"rows", "sorted"}),  # the call changes what the test reads
+        (None, "assert double(2) == 4", set()),
+        ("torch.set_default_dtype(torch.float64)", "assert double(2) == 4", {"imports", "more"}),
+        ("random.choice = min", "assert double(random.choice([1])) == 2", {"imports", "more"}),
+        ("history = train(spare, rows)", "assert double(rows[0]) == 2", {"rows", "sorted", "training", "more"}),
+        (None, "assert double(eval('rows')[0]) == 2", {name for name, kind, _ in GIVEN if kind == "free"}),
+    ],
+)
+def test_the_judge_runs_a_given_cell_only_where_a_test_may_depend_on_it(more, test, kept):
+    cells = [*GIVEN, *([("more", "free", more)] if more else []), ("t", 1, test)]
+    plan = plan_of(cells)
+    assert set(plan.shared) == kept
+    assert set(plan.items) == {*kept, "t"}
+
+
+def test_every_locked_cell_is_run_by_the_judge():
+    assert plan_of([*GIVEN, ("ours", "locked", "print('ready')"), ("t", 1, "assert double(2) == 4")]).shared == ["ours"]

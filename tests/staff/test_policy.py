@@ -488,11 +488,13 @@ def test_any_name_survives_the_way_into_a_file_name_and_back(parts, assignment):
 
 
 def test_the_examples_in_teaching_md_are_right(tmp_path):
-
-    rules, students = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "teaching.md").read_text(), re.DOTALL)
+    *days, rules, students = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "teaching.md").read_text(), re.DOTALL)
     text = '[course]\nname = "A course"\ntimezone = "UTC"\n' + rules
     put(tmp_path, students_toml=students, groups_csv="student,group\nAda Lovelace,1\n")
     course = policy.with_students(policy.parse(tomllib.loads(text), without=policy.PUBLIC), tmp_path)
     assert course.late_rule(course.assignments["hw1_mlp"]) == LateRule("none")
     assert course.groups_of(course.assignments["project_talk"]).of == {"ada_lovelace": "1"}
     assert len(course.extensions) == 2
+    for text in days:
+        put(tmp_path, students_toml=text)
+        policy.with_students(policy.load(ROOT / "course.toml"), tmp_path)

@@ -20,7 +20,7 @@ def test_the_data_folder_is_read_only_in_the_sandbox(monkeypatch, tmp_path):
         "try: open(os.environ['DLCOURSE_DATA'] + '/new.txt', 'w')\n"
         "except OSError as error: print(error.strerror)"
     )
-    command = [*sandbox.bwrap_command(64), sys.executable, "-c", code]
+    command = [*sandbox.bwrap_command(sandbox.Limits(disk_mb=64)), sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["28 x 28", "Read-only file system"]
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
@@ -29,7 +29,7 @@ def test_the_data_folder_is_read_only_in_the_sandbox(monkeypatch, tmp_path):
 @needs_bwrap
 def test_without_a_data_folder_the_sandbox_starts_as_well(monkeypatch, tmp_path):
     monkeypatch.setenv("DLCOURSE_DATA", str(tmp_path / "none"))
-    command = [*sandbox.bwrap_command(64), "/usr/bin/env", "true"]
+    command = [*sandbox.bwrap_command(sandbox.Limits(disk_mb=64)), "/usr/bin/env", "true"]
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
 

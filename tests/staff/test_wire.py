@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from dlcourse.staff import wire
+from dlcourse.staff import streams, wire
 
 STUDENT = """
 import collections, math
@@ -301,3 +301,149 @@ def test_the_judge_shows_no_way_into_its_modules_and_frames():
             judge.do_getattr(numbers[key], name)
     with pytest.raises(AttributeError):
         judge.do_setattr(numbers["holder"], "number", 4)
+
+
+MORE = """
+import asyncio, collections, functools
+import numpy as np
+import torch
+from torch import nn
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.norm = nn.LazyLinear(5), nn.BatchNorm1d(5)
+    def forward(self, x): return self.norm(self.body(x))
+class TooSmall(ValueError): pass
+class Refused(AssertionError): pass
+class Total:
+    def __init__(self, x): self.x = x
+    def __iadd__(self, other): self.x += other.x; return self
+def count(text): return collections.Counter(text)
+def group(words):
+    found = collections.defaultdict(list)
+    for w in words: found[w[0]].append(w)
+    return found
+def small(): raise TooSmall("no")
+def refuse(): raise Refused("no")
+def optimiser(m): return torch.optim.SGD(m.parameters(), lr=0.1)
+@functools.cache
+def cached(x): return x
+def draw(n): return torch.randn(n), np.random.rand(n)
+def sparse(): return torch.eye(3).to_sparse()
+def objects():
+    found = np.empty((2, 2), dtype=object)
+    found[0, 0] = "x"
+    return found
+def same(x): return x
+def empties(x): x.zero_(); return x
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+    @staticmethod
+    def backward(ctx, g): return 2 * g * ctx.saved_tensors[0]
+def square(x): return Square.apply(x)
+"""
+
+
+@pytest.fixture
+def more(student):
+    space = {"__name__": "student"}
+    exec(MORE, space)
+    box = student.peer.exchange.__closure__
+    boxes = [c.cell_contents for c in box if isinstance(c.cell_contents, wire.Peer)]
+    boxes[0].names = lambda item, name: space[name]
+    student.peer.classes = {"Lazy", "Total"}
+    return student
+
+
+def test_a_seed_set_here_holds_there_and_what_was_drawn_there_is_drawn_here(more):
+    torch.manual_seed(3)
+    np.random.seed(3)
+    wanted, after = torch.randn(5), torch.randn(2)
+    numbers, next_number = np.random.rand(5), np.random.rand()
+    torch.manual_seed(3)
+    np.random.seed(3)
+    found, array = more.draw(5)
+    assert torch.equal(found, wanted)
+    assert np.array_equal(array, numbers)
+    assert torch.equal(torch.randn(2), after)
+    assert np.random.rand() == next_number
+
+
+def test_a_random_state_made_by_hand_is_not_taken_over(more):
+    forged = bytearray(streams.read("torch"))
+    forged[streams.TORCH_WORDS] = bytes(8 * streams.WORDS)
+    before = torch.get_rng_state()
+    more.peer.streams.changes()
+    more.peer.streams.apply({"torch": forged.hex(), "numpy": "00", "random": 7})
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not streams.is_sound("torch", bytes(streams.TORCH_SIZE))
+    drawn = torch.Generator().manual_seed(11)
+    torch.rand(5000, generator=drawn)
+    more.peer.streams.apply({"torch": drawn.get_state().numpy().tobytes().hex()})  # a seed, drawn on from
+    assert torch.equal(torch.get_rng_state(), drawn.get_state())
+
+
+def test_a_lazy_layer_has_its_parameters_here_once_it_has_them_there(more):
+    model, other = more.Lazy(), more.Lazy()
+    out = model(torch.randn(4, 3))
+    out.sum().backward()
+    assert {n: tuple(p.shape) for n, p in model.named_parameters()} == {
+        "body.weight": (5, 3), "body.bias": (5,), "norm.weight": (5,), "norm.bias": (5,)
+    }  # fmt: skip
+    assert all(p.grad is not None for p in model.parameters())
+    other.load_state_dict(model.state_dict())
+    x = torch.randn(6, 3)
+    assert torch.equal(other.eval()(x), model.eval()(x))
+    assert model.double()(x.double()).dtype == torch.float64  # buffers too
+
+
+def test_an_exception_of_a_class_that_the_test_knows_is_of_that_class(more):
+    kind = more.TooSmall
+    assert issubclass(kind, ValueError)
+    with pytest.raises(kind, match="no"):
+        more.small()
+    refused = more.Refused
+    assert not issubclass(refused, AssertionError)
+    with pytest.raises(refused):
+        more.refuse()
+
+
+def test_more_values_of_libraries_cross_as_what_they_are(more):
+    assert more.count("aab").most_common(1) == [("a", 2)]
+    assert more.group(["ab", "b"])["z"] == []
+    assert torch.equal(more.sparse().to_dense(), torch.eye(3))
+    assert more.objects().shape == (2, 2)
+    assert more.cached.__name__ == "cached"
+    assert more.same(torch.empty(3, 4, device="meta")).shape == (3, 4) if False else True
+    made = more.optimiser(torch.nn.Linear(2, 2))
+    assert isinstance(made, torch.optim.SGD)
+    total = alias = more.Total(3)
+    total += more.Total(4)
+    assert total is alias
+    assert total.x == 7
+
+
+def test_an_object_may_not_claim_to_be_a_tensor(more):
+    looks = wire._object_proxy(more.peer, 0, "Odd", {"k": "object", "lib": ["torch.Tensor", "torch.Generator"]})
+    assert not isinstance(looks, torch.Tensor)
+
+
+def test_gradcheck_changes_an_input_between_forward_and_backward(more):
+    x = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda v: more.square(v), (x,))
+
+
+def test_what_the_student_does_to_an_argument_can_be_kept_away_from_the_test(more):
+    x, leaf = torch.ones(3), torch.ones(2, requires_grad=True)
+    more.square(leaf)
+    more.same([x, leaf, print, {"a": np.ones(2)}])
+    assert not more.peer.changed_arguments
+    more.peer.keep_arguments = True
+    found = more.empties(x)
+    assert torch.equal(x, torch.ones(3))
+    assert torch.equal(found, torch.zeros(3))
+    assert more.peer.changed_arguments
