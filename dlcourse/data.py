@@ -179,6 +179,49 @@ class Items(Dataset):
         return (self.transform(one) if self.transform else one), self.split.labels[i]
 
 
+def read_picture(path, size: int) -> Tensor:
+    """A picture from a file: decoded, scaled to size x size whatever its shape, in colour: (3, size, size), uint8.
+
+    Raises OSError where there is no such file or it is no picture.
+    """
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1)
+
+
+class Pictures(Dataset):
+    """Pictures in files, each read when it is asked for: item i is (image (3, size, size), uint8; label)."""
+
+    def __init__(self, paths, labels: Tensor, size: int):
+        if len(paths) != len(labels):
+            raise ValueError(f"Pictures: {len(paths)} files and {len(labels)} labels: pass one for each")
+        self.paths, self.labels, self.size = list(paths), labels, size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int):
+        return read_picture(self.paths[i], self.size), self.labels[i]
+
+
+def write_pictures(whole: Split, folder, side: int) -> list:
+    """Write the images of a split (N, 3, H, W), uint8, as JPEG files of side x side pixels; their paths, in order."""
+    from pathlib import Path
+
+    from PIL import Image
+
+    place, paths = Path(folder), []
+    place.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(whole.inputs):
+        paths.append(place / f"{i:05}.jpg")
+        large = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((side, side), Image.Resampling.BICUBIC)
+        large.save(paths[-1], quality=90)
+    return paths
+
+
 def loader(whole: Split, batch_size: int, *, seed: int = 0, shuffle: bool = True, workers: int = 0) -> DataLoader:
     """A torch DataLoader over (inputs, labels) that fetches a whole batch at once, six times faster than item by item.
 

@@ -102,13 +102,18 @@ def show_images(images, titles=None, columns: int = 8, *, alt: str = "") -> None
     above = 0 if titles is None else 0.07 + 0.18 * max(name.count("\n") + 1 for name in names)
     columns = max(1, min(columns, len(pictures), int(9.6 / tile)))
     rows = -(-len(pictures) // columns)
-    _, axes = plt.subplots(rows, columns, figsize=(tile * columns, (tile + 0.05 + above) * rows))
+    step, edge = tile + 0.05 + above, 0.05 * tile
+    figure = plt.figure(figsize=(tile * columns, step * rows), layout="none")
+    axis = figure.add_axes((0, 0, 1, 1))  # one for all, in inches: 24 axes would take ten times as long to draw
     low, high = _brightness(pictures)
-    for i, axis in enumerate(np.atleast_1d(axes).flat):
-        axis.axis("off")
-        if i < len(pictures):
-            axis.imshow(pictures[i], vmin=low, vmax=high)
-            axis.set_title(names[i], fontsize=10)
+    for i, picture in enumerate(pictures):
+        x, y = i % columns * tile, (rows - 1 - i // columns) * step
+        tall, wide = (tile * 0.9 * side / max(picture.shape[:2]) for side in picture.shape[:2])
+        x, y = x + (tile - wide) / 2, y + edge + (0.9 * tile - tall) / 2
+        axis.imshow(picture, vmin=low, vmax=high, extent=(x, x + wide, y, y + tall), aspect="auto")
+        axis.text(x + wide / 2, y + tall + 0.05, names[i], fontsize=10, ha="center", va="bottom")
+    axis.axis("off")
+    axis.set(xlim=(0, tile * columns), ylim=(0, step * rows))
     height, width = pictures[0].shape[:2]
     said = "" if titles is None else ": " + ", ".join(names)
     show(alt or f"{len(pictures)} images of {height} by {width} pixels{said}")
@@ -196,7 +201,7 @@ def slider(draw, **ranges: tuple[float, float, float]) -> None:
     """Let a slider call `draw`, which makes one figure; without a notebook, show three positions.
 
     draw    takes the names below as arguments
-    ranges  name=(low, high, start)
+    ranges  name=(low, high, start): three whole numbers (int) let the slider stop at whole numbers only
     """
     for name, (low, high, start) in ranges.items():
         if not low <= start <= high:
@@ -216,12 +221,13 @@ def _live_slider(draw, ranges):
     import ipywidgets
     from IPython.display import display
 
-    wide, names = ipywidgets.Layout(width="32em"), {"description_width": "3em"}
+    wide, names = ipywidgets.Layout(width="32em"), {"description_width": "initial"}
     sliders, picture = {}, ipywidgets.Output()
     for name, (low, high, start) in ranges.items():
-        step = _step(high - low)
+        whole = _whole(low, high, start)
+        step = max(1, int(_step(high - low))) if whole else _step(high - low)
         start = min(high, low + round((start - low) / step) * step)  # else the browser moves it there, and draws anew
-        sliders[name] = ipywidgets.FloatSlider(
+        sliders[name] = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
             round(start, 9), min=low, max=high, step=step, description=name, layout=wide, style=names
         )
 
@@ -245,6 +251,10 @@ def _live_slider(draw, ranges):
     for slider in sliders.values():
         slider.observe(moved, "value")
     display(ipywidgets.VBox([*sliders.values(), picture]))
+
+
+def _whole(*numbers: float) -> bool:
+    return all(isinstance(number, int) for number in numbers)
 
 
 def _step(span: float) -> float:
@@ -298,7 +308,8 @@ def _still_slider(draw, ranges):
     _frames = frames = []
     try:
         for towards in (0, None, 1):  # halfway down, at the start, halfway up
-            draw(**{name: r[2] if towards is None else (r[2] + r[towards]) / 2 for name, r in ranges.items()})
+            values = {name: r[2] if towards is None else (r[2] + r[towards]) / 2 for name, r in ranges.items()}
+            draw(**{name: int(value) if _whole(*ranges[name]) else value for name, value in values.items()})
             show()
     finally:
         _frames = None

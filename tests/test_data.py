@@ -477,3 +477,21 @@ def test_more_workers_than_cores_are_not_asked_for_as_torch_would_warn(monkeypat
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert data.loader(heaps(7), 3, workers=16).num_workers == 1
+
+
+def test_pictures_in_files_are_read_when_they_are_asked_for(tmp_path):
+    split = data.Split(torch.full((3, 3, 8, 8), 100, dtype=torch.uint8), torch.tensor([0, 1, 2]), "train")
+    paths = data.write_pictures(split, tmp_path / "new", side=40)
+    assert [path.name for path in paths] == ["00000.jpg", "00001.jpg", "00002.jpg"]
+    pictures = data.Pictures(paths, split.labels, 8)
+    image, label = pictures[1]
+    assert len(pictures) == 3
+    assert label == 1
+    assert image.shape == (3, 8, 8)
+    assert image.dtype == torch.uint8
+    assert (image.int() - 100).abs().max() <= 3  # JPEG loses a little
+    paths[2].unlink()
+    with pytest.raises(OSError, match=r"00002\.jpg"):
+        pictures[2]
+    with pytest.raises(ValueError, match="3 files and 2 labels"):
+        data.Pictures(paths, split.labels[:2], 8)

@@ -93,7 +93,7 @@ def test_the_global_generators_are_left_alone():
 
 def test_they_are_drawn_once_and_kept(monkeypatch):
     load(seed=8)
-    monkeypatch.setattr(glyphs, "_draw_both", None)
+    monkeypatch.setattr(glyphs, "draw_both", None)
     assert len(load(seed=8).train) == 200
 
 

@@ -354,7 +354,7 @@ def test_errors_are_the_worst_first_with_what_was_said_and_what_it_is(shown):
     pictures.show_errors(images(3), torch.tensor([0, 2, 0]), sure)
     alt, figure = shown[0]
     assert alt == "2 of 2 errors among 3, the worst first: 1, not 0 (1.00); 1, not 2 (0.79)"
-    assert titles_in(figure) == ["1, not 0 (1.00)", "1, not 2 (0.79)"]
+    assert texts_in(figure) == ["1, not 0 (1.00)", "1, not 2 (0.79)"]
 
 
 def test_long_class_names_take_two_lines_above_an_error(shown):

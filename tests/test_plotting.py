@@ -51,7 +51,9 @@ def test_show_closes_what_it_showed(shown):
 def test_images_of_every_kind_are_shown_and_described(shown, images):
     plotting.show_images(images, titles="abc", columns=2)
     assert shown[0][0] == "3 images of 8 by 8 pixels: a, b, c"
-    assert shown[0][1] == 4  # two rows of two, the last one empty
+    assert [image.get_extent()[::2] for image in shown[0][3].axes[0].images] == [
+        pytest.approx(corner) for corner in ((0.0525, 1.4025), (1.1025, 1.4025), (0.0525, 0.0525))
+    ]  # two rows of two, the last one empty
 
 
 def test_images_say_what_is_wrong_with_their_shape():
@@ -97,6 +99,12 @@ def test_without_a_front_end_a_slider_is_one_row_of_three(shown):
     plotting._still_slider(draw, {"m": (-2, 6, 0)})
     assert calls == [-1, 0, 3]
     assert [axes for _, axes, _, _ in shown] == [3]
+
+
+def test_a_slider_of_whole_numbers_stops_at_whole_numbers(shown):
+    calls = []
+    plotting._still_slider(lambda n: (calls.append(n), plt.plot([0, n])), {"n": (1, 5, 2)})
+    assert [(n, type(n)) for n in calls] == [(1, int), (2, int), (3, int)]
 
 
 def test_a_slider_that_fails_leaves_nothing_behind():
@@ -177,7 +185,7 @@ def test_long_titles_make_room_for_themselves(shown):
     figure = shown[0][3]
     assert figure.get_figwidth() <= 9.6
     plotting._bundle(figure, "")
-    edges = sorted(axis.title.get_window_extent().extents[::2].tolist() for axis in figure.axes[:4])
+    edges = sorted(text.get_window_extent().extents[::2].tolist() for text in figure.axes[0].texts[:4])
     assert all(right < left for (_, right), (left, _) in itertools.pairwise(edges))
 
 

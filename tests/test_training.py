@@ -567,3 +567,17 @@ def test_inputs_and_labels_must_be_as_many():
 def test_texts_are_sent_to_be_made_tokens():
     with pytest.raises(ValueError, match=r"not all tensors: texts become tokens with text\.tokens"):
         training.fit(line(), Split(("a", "b"), torch.tensor([0, 1])), epochs=1, batch_size=1, lr=0.1)
+
+
+def test_a_narrow_strided_one_by_one_convolution_damages_no_memory():
+    """torch 2.14 writes beyond its memory there with channels_last on a CPU; the allocator is told to look."""
+    code = (
+        "import torch\nfrom torch import nn\nfrom dlcourse import training\nfrom dlcourse.data import Split\n"
+        "layers = nn.Conv2d(4, 8, 1, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)\n"
+        "train = Split(torch.rand(128, 4, 28, 28), torch.arange(128) % 2, 'train')\n"
+        "model = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), *layers)\n"
+        "training.fit(model, train, epochs=10, batch_size=32, lr=0.01, quiet=True)\nprint('trained')\n"
+    )
+    environment = {**os.environ, "MALLOC_CHECK_": "3", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout == "trained\n", done.stderr

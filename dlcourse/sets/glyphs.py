@@ -72,7 +72,7 @@ def make(
     version = _matplotlib_version()
     key = {"code": _VERSION, "matplotlib": version, "characters": characters, "colour": colour}
     key |= {"difficulty": difficulty, "fonts": fonts, "counts": counts, "seed": seed}
-    found = store.cached("glyphs", key, lambda: _draw_both(characters, colour, difficulty, fonts, counts, seed))
+    found = store.cached("glyphs", key, lambda: draw_both(characters, colour, difficulty, fonts, counts, seed))
     digest = hashlib.sha256(np.ascontiguousarray(found["train_images"])).hexdigest()[:12]
     return {
         "train": _part(found, "train"),
@@ -107,7 +107,8 @@ def _matplotlib_version() -> str:
     return version("matplotlib")
 
 
-def _draw_both(characters, colour, difficulty, fonts, counts, seed) -> dict[str, np.ndarray]:
+def draw_both(characters, colour, difficulty, fonts, counts, seed) -> dict[str, np.ndarray]:
+    """Images, labels and fonts of both parts by name, `counts` of training and test; kept nowhere."""
     draw = np.random.RandomState(seed)  # its stream never changes, NumPy promises
     atlas = _atlas(characters)
     seen, unseen = np.arange(len(TRAIN_FONTS)), np.arange(len(TRAIN_FONTS), len(FONTS))
