@@ -38,7 +38,13 @@ TOKEN = "loopback"
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 SIZE = {"width": 1280, "height": 1600}  # CSS pixels
 
-# What the page shows of each code cell, and whether the kernel rests. A figure of one colour only counts as none.
+# Whether every cell has run and the kernel rests: asked again and again, so it must cost next to nothing.
+RESTS = """panel => {
+  const prompts = [...panel.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(p => p.textContent);
+  const idle = document.querySelector('#jp-main-statusbar').textContent.includes('| Idle');
+  return idle && prompts[0] !== '[ ]:' && !prompts.includes('[*]:');
+}"""
+# What the page shows of each code cell. A figure of one colour only counts as none.
 READ = """panel => {
   const shows = image => {
     const canvas = new OffscreenCanvas(64, 64).getContext('2d');
@@ -46,16 +52,13 @@ READ = """panel => {
     const pixels = new Uint32Array(canvas.getImageData(0, 0, 64, 64).data.buffer);
     return pixels.some(pixel => pixel !== pixels[0]);
   };
-  return {
-    idle: document.querySelector('#jp-main-statusbar').textContent.includes('| Idle'),
-    cells: [...panel.querySelectorAll('.jp-CodeCell')].map(cell => ({
-      prompt: cell.querySelector('.jp-InputArea-prompt').textContent,
-      text: cell.querySelector('.jp-Cell-outputArea').textContent,
-      red: cell.querySelectorAll('[data-mime-type$="jupyter.stderr"], [data-mime-type$="jupyter.error"]').length,
-      figures: [...cell.querySelectorAll('.jp-Cell-outputArea img')].filter(i => i.naturalWidth > 99 && shows(i)).length,
-      sliders: [...cell.querySelectorAll('.widget-slider')].filter(s => s.offsetWidth > 99).length,
-    })),
-  };
+  return [...panel.querySelectorAll('.jp-CodeCell')].map(cell => ({
+    prompt: cell.querySelector('.jp-InputArea-prompt').textContent,
+    text: cell.querySelector('.jp-Cell-outputArea').textContent,
+    red: cell.querySelectorAll('[data-mime-type$="jupyter.stderr"], [data-mime-type$="jupyter.error"]').length,
+    figures: [...cell.querySelectorAll('.jp-Cell-outputArea img')].filter(i => i.naturalWidth > 99 && shows(i)).length,
+    sliders: [...cell.querySelectorAll('.widget-slider')].filter(s => s.offsetWidth > 99).length,
+  }));
 }"""
 
 
@@ -146,20 +149,20 @@ class Notebook:
             self.page.wait_for_timeout(1000 * step)
         pytest.fail(f"{self.path.name}: {or_else} after {seconds:.0f} s")
 
-    def run_all(self, seconds: float = 180) -> list[dict]:
+    def run_all(self, seconds: float = 600) -> list[dict]:
         """Run > Run All Cells; what the page shows of each code cell when all has come to rest."""
         self.menu("Run", "Run All Cells")
         return self.rest(seconds)
 
-    def rest(self, seconds: float = 180) -> list[dict]:
+    def rest(self, seconds: float = 600) -> list[dict]:
         """What the page shows of each code cell, once all have run and nothing changes any more."""
-        seen = [None, None]
+        panel, seen = self.page.locator(PANEL), [None, None]
 
         def at_rest():
-            seen[:] = seen[1], self.page.locator(PANEL).evaluate(READ)
-            prompts = [cell["prompt"] for cell in seen[1]["cells"]]
-            ran = prompts[0] != "[ ]:" and "[*]:" not in prompts
-            return ran and seen[1]["idle"] and seen[0] == seen[1] and seen[1]["cells"]
+            if not panel.evaluate(RESTS):
+                return None
+            seen[:] = seen[1], panel.evaluate(READ)
+            return seen[0] == seen[1] and seen[1]
 
         return self.wait(seconds, "still running", at_rest, step=0.3)
 
@@ -170,7 +173,7 @@ class Notebook:
         before = cell.locator("img").evaluate_all(images)
         cell.locator(".widget-slider .noUi-handle").first.press("ArrowRight")
         say = f"the slider of code cell {number + 1} changes nothing"
-        self.wait(20, say, lambda: cell.locator("img").evaluate_all(images) not in (before, []))
+        self.wait(60, say, lambda: cell.locator("img").evaluate_all(images) not in (before, []))
 
     def save(self) -> dict:
         """File > Save Notebook; the saved file."""
