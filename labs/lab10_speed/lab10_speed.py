@@ -566,7 +566,8 @@ for name, ms in knobs.items():
 # %% [markdown]
 # *Channels last* stores the colours of a pixel side by side. *bfloat16* is half as wide as float32, so twice as much fits through
 # every pipe; on a processor without units for it, it is emulated, and **slower**. The same line of code, faster here, slower
-# there: one more reason to measure.
+# there: one more reason to measure. (On a large GPU all four may take the same few milliseconds: our network is so small that
+# handing over its steps is all there is to see.)
 #
 # The way to the GPU has knobs of its own. From **pinned** memory, which the system may not move, a copy is faster and can go on
 # beside the computing (`pin_memory=True` in a DataLoader, `.to(device, non_blocking=True)`).
