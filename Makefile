@@ -27,8 +27,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/dlcourse demo
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest tests/staff  # real clusters, kills, limits of time: one after the other
-	$(BIN)/python -m pytest -n logical --dist loadgroup --ignore tests/staff
+	$(BIN)/python -m pytest -n logical
 
 lab: $(VENV)/.ready
 	env -u MPLBACKEND $(BIN)/jupyter lab labs

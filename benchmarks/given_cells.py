@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from dlcourse.staff import grading, notebooks, plan
 from dlcourse.staff.sandbox import Limits
-from tests import test_answers
+from tests import hand_ins
 
 FEW, MANY = 2, 10
 
 
 def main(id: str) -> None:
-    source, released, right = test_answers.parts(id)
+    source, released, right = hand_ins.parts(id)
     cases = notebooks.read_answers(source.path.with_name("answers.py"), source)[:MANY]
     kept = plan._read_by_no_test
     for label, choose in (("all given cells", lambda *_: set()), ("those that tests depend on", kept)):
@@ -37,10 +37,10 @@ def grade(id, released, right, cases) -> float:
         folder = Path(temporary, "in")
         folder.mkdir()
         for case in cases:
-            book = test_answers.lean(notebooks.with_answers(released, right | case.replaces))
+            book = hand_ins.lean(notebooks.with_answers(released, right | case.replaces))
             (folder / f"Ann_{case.name}_{id}.ipynb").write_text(notebooks.dumps(book))
         before = processor_seconds()
-        grading.grade(id, folder, Path(temporary, "course"), root=test_answers.ROOT, limits=Limits(cell_seconds=120))
+        grading.grade(id, folder, Path(temporary, "course"), root=hand_ins.ROOT, limits=Limits(cell_seconds=120))
         return processor_seconds() - before
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from dlcourse.staff import course_folder, grading, notebooks
 from dlcourse.staff.sandbox import sandbox_problem
+from tests.hand_ins import JOBS, ROOT, lean, parts
 
-ROOT = notebooks.find_root()
 COURSE = notebooks.load(ROOT / "course.toml")
 HOMEWORK = [id for id in notebooks.assignments(ROOT) if COURSE.assignments[id].kind == "homework"]
 DOCUMENTATION = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide"
@@ -57,23 +57,21 @@ def differences(ours, theirs):
 
 @pytest.mark.parametrize("id", HOMEWORK)
 def test_on_the_courses_homeworks(id, tmp_path):
-    source, course = notebooks.load_checked(ROOT, id)
-    released = notebooks.release_notebook(notebooks.instructor_notebook(source, course))
-    right = notebooks.reference_answers(source)
+    source, released, right = parts(id)
+    tests = [cell.text for cell in source.cells if cell.mark == "test"]
     cases = notebooks.read_answers(source.path.with_name("answers.py"), source)
     solutions = list(dict.fromkeys(name for case in cases for name in case.replaces if name in right))
-    wrong = {name: next(c for c in cases if name in c.replaces and c.loses).replaces for name in solutions}
-    books = {"right": right, "blank": {}, "odd": dict(right), "even": dict(right)}
-    for number, name in enumerate(solutions):  # each solution is wrong in one of two hand-ins
-        books["odd" if number % 2 else "even"] |= wrong[name]
+    books = {"right": right, "blank": {}, "mixed": dict(right)}
+    for name in solutions[::2]:
+        books["mixed"] |= next(c for c in cases if name in c.replaces and c.loses).replaces
     folder = tmp_path / "course"
     course_folder.init_course(ROOT, folder)
     for student, answers in books.items():
         place = folder / "submitted" / student / id
         place.mkdir(parents=True)
-        (place / f"{id}.ipynb").write_text(notebooks.dumps(notebooks.with_answers(released, answers)))
+        (place / f"{id}.ipynb").write_text(notebooks.dumps(lean(notebooks.with_answers(released, answers), tests)))
     run_nbgrader(folder, "autograde", id)
-    ours = our_scores(grading.grade(id, folder / "submitted", tmp_path / "ours", root=ROOT))
+    ours = our_scores(grading.grade(id, folder / "submitted", tmp_path / "ours", root=ROOT, jobs=JOBS))
     assert differences(ours, their_scores(folder, id, id)) == []
     assert len({sum(score or 0 for score in cells.values()) for cells in ours.values()}) >= 3  # not all alike
 
