@@ -16,6 +16,17 @@ def parts(id):
     return source, released, notebooks.reference_answers(source)
 
 
+def lean_source(id, folder):
+    """The path of an nbgrader source notebook in `folder`, made anew, with the tests of the assignment `id` and the
+    cells that they and the solutions need."""
+    source, course = notebooks.load_checked(ROOT, id)
+    book = notebooks.instructor_notebook(source, course)
+    folder.mkdir(parents=True)
+    path = folder / f"{id}.ipynb"
+    path.write_text(notebooks.dumps(lean(book, [c.text for c in source.cells if c.mark == "test"])))
+    return path
+
+
 def lean(book, tests=()):
     """The notebook without the cells that its solutions do not need: forty cases need not draw every picture.
 

@@ -8,10 +8,11 @@ import pytest
 from dlcourse.staff import gradebook, grading, notebooks
 from dlcourse.staff.plan import names_of
 from dlcourse.staff.sandbox import Limits, sandbox_problem
-from tests.hand_ins import JOBS, ROOT, lean, parts
+from tests.hand_ins import JOBS, ROOT, lean, lean_source, parts
 
 IDS = notebooks.assignments(ROOT)
-WITH_PICTURES = ("lab01_line", "hw1_mlp")  # whose solved notebook runs with all that is not graded
+WITH_PICTURES = ("lab01_line", "hw1_mlp")
+WHOLE = (*WITH_PICTURES, "lab04_data", "lab10_speed")  # figures, workers, files: run whole in the sandbox, too
 pytestmark = [
     pytest.mark.skipif(sandbox_problem() is not None, reason=str(sandbox_problem())),
     pytest.mark.slow,
@@ -64,9 +65,11 @@ def graded(request, tmp_path_factory):
     """The class of one assignment: the untouched notebook, and the cases, several in one hand-in.
 
     Grading begins with the instructor's own solution, and notes each test that it does not pass: it needs no hand-in.
+    test_jupyterlab.py runs each whole; here most are graded against their tests, and what these need, only.
     """
     id, folder = request.param, tmp_path_factory.mktemp(request.param)
     source, released, right = parts(id)
+    graded_as = id if id in WHOLE else lean_source(id, folder / "source" / id)
     books = {"blank": {}} | ({"reference": right} if id in WITH_PICTURES else {})
     cases = notebooks.read_answers(source.path.with_name("answers.py"), source)
     by_test, bundles = reached(source, cases), together(source, cases)
@@ -74,13 +77,14 @@ def graded(request, tmp_path_factory):
         needed = set().union(*(by_test[test] for _, touched in bundle for test in touched))
         replaced = {k: v for case, _ in bundle for k, v in case.replaces.items()}
         books[f"cases{number}"] = {k: v for k, v in right.items() if k in needed} | replaced  # the others stay blank
+    (folder / "in").mkdir()
     for name, answers in books.items():
         book = notebooks.with_answers(released, answers)
         if name.startswith("cases"):
             book = lean(book)
-        (folder / f"Ann_{name}_{id}.ipynb").write_text(notebooks.dumps(book))
+        (folder / "in" / f"Ann_{name}_{id}.ipynb").write_text(notebooks.dumps(book))
     limits = Limits(cell_seconds=180, notebook_seconds=1200)
-    outcome = grading.grade(id, folder, folder / "course", root=ROOT, limits=limits, jobs=JOBS)
+    outcome = grading.grade(graded_as, folder / "in", folder / "course", root=ROOT, limits=limits, jobs=JOBS)
     return id, {r["student"].removeprefix("Ann_"): r for r in outcome.records}, outcome, bundles
 
 
