@@ -29,7 +29,7 @@ def docker_daemon():
     with open(f"{folder}/log", "w") as log, pytest.MonkeyPatch.context() as patch:
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_us)
         patch.setenv("DOCKER_HOST", place)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while subprocess.run(["docker", "info"], capture_output=True).returncode and time.monotonic() < until:
             time.sleep(0.2)
         try:

@@ -104,7 +104,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_graded_twice(folde
     until(lambda: len(written(folder)) > 2)
     there.workers[0].kill()
     kept = written(folder)
-    out, err = driver.communicate(timeout=180)
+    out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, err
     assert scores(folder) == wanted
     assert "graded here" not in out
@@ -129,7 +129,7 @@ def test_elements_outlive_their_driver_and_the_same_command_joins_them(folder, d
     until(lambda: "slices, 2 workers" in (folder / "bar").read_text())
     for worker in there.workers:
         worker.send_signal(signal.SIGCONT)
-    out, _ = second.communicate(timeout=180)
+    out, _ = second.communicate(timeout=300)
     assert second.returncode == 0, (folder / "bar").read_text()
     assert scores(folder) == wanted
     assert "had been begun: it was taken up" in out
@@ -144,7 +144,7 @@ def test_a_scheduler_that_dies_is_a_sentence_and_another_one_goes_on(folder, das
     driver = start(folder, "--dask", there.address, env=ENV)
     until(lambda: written(folder))
     there.end()
-    out, err = driver.communicate(timeout=180)
+    out, err = driver.communicate(timeout=300)
     assert driver.returncode == 2, out
     assert "the scheduler is gone: once it is back, the same command takes the job up" in err
     assert [line for line in err.splitlines() if line.strip()] == ["grading 6 hand-ins", err.splitlines()[-1]]
@@ -163,7 +163,7 @@ def test_a_changed_test_calls_the_old_job_off(folder, dask):
     driver = start(folder, "--dask", there.address, env=ENV)
     until(lambda: list((folder / "course/records/ps1/.dask").glob("*/element-1.json")))
     driver.send_signal(signal.SIGINT)
-    _, err = driver.communicate(timeout=30)
+    _, err = driver.communicate(timeout=300)
     assert driver.returncode == 130
     assert "what workers have begun goes on, the rest was called off; the same command resumes" in err
     source = folder / "source/ps1/ps1.ipynb"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def inside(tool, code, limits=probe.LIMITS):
     """What Python says in such a container."""
     command = containers.command(tool, limits, [sys.executable, "-c", code])
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -152,7 +152,7 @@ def test_a_container_ends_with_its_grader(tool, tmp_path):
     command = [sys.executable, "-m", "dlcourse.cli", "grade", str(tmp_path / "source/ps1/ps1.ipynb"), "--sandbox", tool]
     command += ["--from", str(tmp_path / "in"), "--course", str(tmp_path / "course"), "--timeout", "200"]
     grader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    until = time.monotonic() + 90
+    until = time.monotonic() + 240
     while not list((tmp_path / "course").glob("records/ps1/.reference*")) and time.monotonic() < until:
         assert grader.poll() is None, grader.stdout.read().decode()
         time.sleep(0.05)

@@ -58,7 +58,7 @@ def test_nodes_and_library_of_the_device_are_there_in_every_kind_and_read_only(k
         command = [*sandbox.bwrap_command(limits), sys.executable, "-c", LOOK]
     else:
         command = containers.command(kind, limits, [sys.executable, "-c", LOOK])
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
     assert done.stdout.splitlines() == [
         "['nvidia-uvm', 'nvidia0', 'nvidiactl']",
         "0 True True",
@@ -74,7 +74,7 @@ def test_without_gpu_no_node_is_there(kind, device):
         command = [*sandbox.bwrap_command(limits), sys.executable, "-c", code]
     else:
         command = containers.command(kind, limits, [sys.executable, "-c", code])
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
     assert done.stdout == "[] False\n", done.stderr
 
 

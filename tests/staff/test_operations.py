@@ -74,7 +74,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_graded_twice(folder):
     assert {r["student"]: r["score"] for r in json.loads((folder / "out.json").read_text())} == wanted
     for name, when in written.items():
         assert (records / name).stat().st_mtime_ns == when
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while leftovers(folder) and time.monotonic() < until:
         time.sleep(0.05)
     assert not leftovers(folder)
@@ -84,7 +84,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_graded_twice(folder):
 def test_two_graders_at_once_one_says_who_is_there(folder):
     put(folder / "in", "a", hand_in(squares="import time\ntime.sleep(8)\ndef squares(n):\n    return []"))
     first = subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 180
     while not (folder / "course" / ".grading.lock").exists() and time.monotonic() < until:
         time.sleep(0.02)
     time.sleep(0.2)
@@ -92,7 +92,7 @@ def test_two_graders_at_once_one_says_who_is_there(folder):
     assert second.returncode == 2
     assert f"process {first.pid} " in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1
-    assert first.wait(timeout=60) == 0
+    assert first.wait(timeout=240) == 0
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_process(folder):
@@ -100,13 +100,13 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_process(folder):
     process = subprocess.Popen(
         command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c
     )
-    until = time.monotonic() + 40  # until the class itself runs, after the instructor's solution
+    until = time.monotonic() + 180  # until the class itself runs, after the instructor's solution
     while not list((folder / "course").glob("records/ps1/.reference*")) and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=90) == 130
     assert time.monotonic() - began < 15
     assert not leftovers(folder)
 
@@ -188,7 +188,7 @@ def test_a_gradebook_that_somebody_holds_is_one_line_and_loses_nothing(folder):
     holder = sqlite3.connect(folder / "course" / "gradebook.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        done = subprocess.run(command(folder), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command(folder), capture_output=True, text=True, timeout=300)
     finally:
         holder.execute("ROLLBACK")
         holder.close()
@@ -215,14 +215,14 @@ def test_sandboxes_that_are_killed_from_outside_cost_no_student_anything(folder)
         command(folder, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     chance, killed = random.Random(3), 0
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while process.poll() is None and time.monotonic() < until:
         time.sleep(1.5)
         boxes = children_of(process.pid)
         if len(boxes) > 1 and killed < 3 and list((folder / "course").glob("records/ps1/.reference*")):
             os.kill(chance.choice(boxes), signal.SIGKILL)  # of a student, or the one of the tests
             killed += 1
-    said = process.communicate(timeout=120)
+    said = process.communicate(timeout=300)
     assert process.returncode == 0, said[0]
     rows = json.loads((folder / "out.json").read_text())
     assert [r["score"] for r in rows] == [7] * 4, [
