@@ -634,7 +634,8 @@ def show_surface(loss, x, y, paths=None, *, xlabel: str, ylabel: str, unit: str 
         paler = mpl.colors.ListedColormap(plt.get_cmap("Greys")(np.linspace(0, 0.45, 256)))  # paths are seen on it
         filled = axis.contourf(*ground, levels=levels, cmap=paler, norm=mpl.colors.BoundaryNorm(levels, 256))
         axis.contour(*ground, levels=levels, colors="#8A8A8A", linewidths=0.6)
-        figure.colorbar(filled, label=unit, format=height)
+        told = [level for i, level in enumerate(levels) if i == 0 or height(level) != height(levels[i - 1])]
+        figure.colorbar(filled, label=unit, format=height, ticks=told)
     for i, (name, path) in enumerate(paths.items()):
         style = {"marker": MARKERS[i % 8], "color": _colour(i)}
         axis.plot(*path.T.numpy(), "-", markersize=3.5, linewidth=1.4, label=name, **style)

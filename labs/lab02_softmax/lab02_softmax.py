@@ -35,7 +35,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-digits = data.load("digits")  # of clothes, after a download of 31 MB: data.load("fashion_mnist")
+digits = data.load("digits")  # clothes instead, after a download of 31 MB: data.load("fashion_mnist")
 print(digits)
 train_x, train_y = digits.train.inputs.flatten(1) / 255, digits.train.labels
 test_x, test_y = digits.test.inputs.flatten(1) / 255, digits.test.labels
@@ -53,6 +53,7 @@ def show_templates(rows):
         for digit, axis in enumerate(row):
             axis.imshow(templates[digit].view(8, 8).numpy(), cmap="PuOr_r", vmin=-most, vmax=most)
             axis.set(xticks=[], yticks=[], title=str(digit) if axis in axes[0] else "")
+            axis.spines[:].set_visible(False)
         row[0].set_ylabel(name)
     plotting.show("Rows of ten pictures of 8 by 8 numbers: " + "; ".join(rows) + ". Orange above 0, purple below")
 
@@ -177,11 +178,12 @@ print("mistakes in each pass:", *rosenblatt(ink, is_six, passes=12)[2])
 # **logistic regression** (the name is from statistics; it classifies).
 #
 # The bias is a **threshold**: in $\sigma(\sum_i w_i x_i - 10)$ the neuron wakes up when the weighted inputs exceed
-# 10. Write $\sigma$; the slider below it moves the threshold.
+# 10. Write $\sigma$. Of the sliders below it `bias` moves the threshold; `times` multiplies weights and bias: the larger, the
+# steeper, until it is the perceptron's step.
 
 # %% solution="sigmoid"
 def sigmoid(z):
-    """z of any shape; returns the same shape, each number between 0 and 1."""
+    """z of any shape; returns the same shape, each number between 0 and 1 (with torch, so that autograd can follow)."""
     ### BEGIN SOLUTION
     return 1 / (1 + torch.exp(-z))
     ### END SOLUTION
@@ -193,9 +195,10 @@ def wake(bias, times):
     axis.plot(total, sigmoid(times * (total + bias)), label="sigmoid")
     axis.plot(total, (total + bias > 0).float(), "--", label="step")
     axis.axvline(-bias, color="black", linestyle=":", linewidth=1.2, label="threshold: minus the bias")
-    axis.set(xlabel="weighted inputs, before the bias", ylabel="answer", title=f"bias {bias:.1f}, all times {times:.1f}")
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    plotting.show(f"A smooth step from 0 to 1 that passes one half at {-bias:.1f}, beside a sharp one")
+    axis.set(xlabel="weighted inputs, before the bias", ylabel="answer", title=f"sigmoid({times:.1f} · (inputs {bias:+.1f}))")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.1), ncols=3, fontsize=9)
+    low, high = (float(sigmoid(torch.tensor(times * (end + bias)))) for end in (0.0, 20.0))
+    plotting.show(f"Your sigmoid from {low:.2f} to {high:.2f}, beside a sharp step at {-bias:.1f}")
 
 plotting.slider(wake, bias=(-20.0, 0.0, -10.0), times=(0.2, 5.0, 1.0))
 print(f"weighted inputs 12, bias -10: {sigmoid(torch.tensor(12.0 - 10.0)):.3f}")
@@ -207,20 +210,20 @@ checks.close(sigmoid(torch.tensor([3.0]).log()), torch.tensor([0.75]), _hint)
 _z = torch.tensor([-1000.0, -2.0, 2.0, 1000.0])
 _hint = "For z = 1000, e to the z overflows, and inf / inf is nan. Only e to the -z, please."
 checks.close(sigmoid(_z), torch.sigmoid(_z), _hint)
+checks.gradient(lambda z: sigmoid(z).sum(), torch.tensor([-2.0, 0.5], dtype=torch.float64))
 assert checks.passed("sigmoid")
 
 # %% [markdown]
 # <details><summary>Hint 1</summary><code>torch.exp</code> works on each number of a tensor.</details>
 # <details><summary>Hint 2</summary>Mind the minus: a large z must give nearly 1.</details>
-# <details><summary>The idea of the solution</summary>The formula, as it stands. Large weights make the slope steep: in
-# the limit it is the perceptron's step.</details>
+# <details><summary>The idea of the solution</summary>The formula, as it stands, with <code>torch.exp</code>.</details>
 #
 # ## 3. What does a wrong answer cost? (1 point)
 # The model gives example $i$ the probability $p_i$ of being a six. So it gave probability $p_i$ to what happened if
 # $y_i = 1$, and $1 - p_i$ if $y_i = 0$. The product over all examples is the **likelihood**. The best weights are those
 # under which the data we saw was likeliest: **maximum likelihood**.
 #
-# A product of a thousand numbers below 1 is 0 to a computer. Take the logarithm (a sum), turn the sign, divide by $N$:
+# A product of a thousand probabilities is soon too small for a computer, which makes 0 of it. Take the logarithm (a sum), turn the sign, divide by $N$:
 #
 # $$L = -\frac{1}{N}\sum_i \big(\, y_i \log p_i + (1 - y_i) \log (1 - p_i)\,\big)$$
 #
@@ -248,7 +251,8 @@ left.set(xlabel="p, probability of heads", ylabel="likelihood of 7 heads in 10")
 right.set(xlabel="p, probability of heads", ylabel="cross-entropy (nats)")
 for axis in (left, right):
     axis.axvline(0.7, color="black", linestyle=":", linewidth=1.2)
-plotting.show("Over p: the likelihood, a hill with its top at 0.7, and the cross-entropy, a bowl with its bottom there")
+top, bottom = float(ps[likelihood.argmax()]), float(ps[torch.tensor(cost).argmin()])
+plotting.show(f"Over p: the likelihood, highest at {top:.2f}, and your cross-entropy, lowest at {bottom:.2f}")
 
 # %% test="check_binary_cross_entropy" points=1
 _hint = "One 1 with p = 1/2, one 0 with p = 1/4: (log 2 + log 4/3) / 2 is 0.490. (0.981: a sum. 1.04: p and 1 - p swapped.)"
@@ -270,7 +274,8 @@ assert checks.passed("binary_cross_entropy")
 
 # %%
 def train(loss_of, shapes, lr, steps, watch=None):
-    """Make loss_of(*parameters) small, from zeros of these shapes; returns parameters, losses, what watch saw."""
+    """Make loss_of(*parameters) small, from zeros of these shapes; returns parameters, the loss before each step, and what
+    watch saw after it."""
     parameters = [torch.zeros(shape, requires_grad=True) for shape in shapes]
     optimizer, losses, seen = torch.optim.SGD(parameters, lr=lr), [], []
     for _ in range(steps):
@@ -288,18 +293,19 @@ def train(loss_of, shapes, lr, steps, watch=None):
 (w, w0), losses, _ = train(lambda w, w0: binary_cross_entropy(sigmoid(ink @ w + w0), is_six), [(2,), ()], 0.3, 300)
 print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f} nats, {int((perceptron(ink, w, w0) != is_six).sum())} mistakes")
 _, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.9))
-draw_plane(left, lambda points: points @ w + w0, ink, is_six, "06", "ink above (pixels)", "ink below (pixels)")
-left.legend(loc="lower left", frameon=True)
+draw_plane(left, lambda points: points @ w + w0, ink, is_six, "06", "ink above (pixels from average)",
+           "ink below (pixels from average)")
+left.legend(loc="lower right", frameon=True)
 z = torch.linspace(-4, 4, 161)
 p, one = sigmoid(z), torch.ones(1)
-right.plot(z, (z < 0).float(), color=plotting.GREY, label="mistakes: 1 or 0")
+right.plot(z, (z < 0).float(), ":", color=plotting.GREY, label="mistakes: 1 or 0")
 right.plot(z, (1 - z).clamp(min=0), "--", label="hinge", color=plotting.GREEN)
-right.plot(z, [float(binary_cross_entropy(q[None], one)) for q in p], label="cross-entropy", color=plotting.BLUE)
+right.plot(z, [float(binary_cross_entropy(q[None], one)) for q in p], "-", label="cross-entropy", color=plotting.BLUE)
 right.plot(z, 1 - p, "-.", label="absolute error |p - 1|", color=plotting.ORANGE)
 right.set(xlabel="score z of an example of class 1", ylabel="what it costs")
 right.legend()
-plotting.show("Left: zeros and sixes with a soft line between them. Right: four costs over the score z: hinge and "
-              "cross-entropy rise to the left, the absolute error goes flat, the count of mistakes is a step")
+plotting.show("Left: zeros and sixes and the line of your logistic regression. Right: what the score z costs by four losses: "
+              "the count of mistakes is a step, the hinge a bend, your cross-entropy and the absolute error are curves")
 
 # %% [markdown]
 # Left: logistic regression comes to rest, and its colours fade where it is in doubt. Right: four ways to charge for a
@@ -322,7 +328,7 @@ plotting.show("Left: zeros and sixes with a soft line between them. Right: four 
 
 # %% solution="softmax"
 def softmax(scores):
-    """scores (N, K); returns (N, K): each row positive, with sum 1."""
+    """scores (N, K); returns (N, K): each row positive, with sum 1 (with torch, so that autograd can follow)."""
     ### BEGIN SOLUTION
     powers = (scores - scores.max(dim=1, keepdim=True).values).exp()
     return powers / powers.sum(dim=1, keepdim=True)
@@ -346,6 +352,7 @@ checks.close(softmax(_scores), torch.tensor([[0.25, 0.25, 0.5], [0.125, 0.625, 0
 _scores = torch.tensor([[1000.0, 1001.0, 999.0], [-1000.0, -1002.0, -1001.0]])
 _hint = "Two rows a long way apart: take off the largest score of each row, not of all."
 checks.close(softmax(_scores), _scores.softmax(1), _hint, rtol=1e-3)  # 32 bits near 1000 are coarse
+checks.gradient(lambda s: softmax(s)[:, 0].sum(), torch.tensor([[1.0, 2.0, -1.0], [0.0, 3.0, 1.0]], dtype=torch.float64))
 assert checks.passed("softmax")
 
 # %% [markdown]
@@ -375,7 +382,7 @@ for name, row in (("sure and right", [0.98, 0.01, 0.01]), ("no idea", [1 / 3] * 
 
 # %% test="check_cross_entropy" points=1
 _p = torch.tensor([[0.25, 0.5, 0.25], [0.5, 0.125, 0.375]])
-_hint = "The right classes have 1/2 and 1/8: (log 2 + log 8) / 2 is 1.386. (2.773: a sum. 2.079 or 1.040: another class.)"
+_hint = "The right classes have 1/2 and 1/8: (log 2 + log 8) / 2 is 1.386. (2.773: a sum. 2.079: another example. 1.040: another class.)"
 checks.close(cross_entropy(_p, torch.tensor([1, 1])), 1.3862944, _hint)
 _draw = torch.Generator().manual_seed(1)
 _s, _labels = torch.randn(6, 4, generator=_draw, dtype=torch.float64), torch.tensor([3, 0, 2, 2, 1, 0])
@@ -484,8 +491,9 @@ plotting.show_curves(sweep, xlabel="step", ylabel="accuracy on new digits", log_
                      baseline=("nearest mean image", nearest))
 
 # %% [markdown]
-# The absolute error pulls on a digit by $p\,(1 - p)$: hardly at all where $p$ has sunk to 0. So it gives up the eights
-# for the sake of the rest, and needs 280 steps to notice them. A larger rate helps, until it tips over.
+# The absolute error pulls on a digit by $p\,(1 - p)$: hardly at all where $p$ has sunk to 0. So it first gives up whole
+# digits for the sake of the rest: the valley at step 20. Most come back; the eights need 280 steps. With a rate of 3 they come
+# back sooner, with 10 never.
 #
 # A gem at the left edge: one step from zero reads 0.87. All guesses are 0.1 there, so error times input is, up to
 # a factor, *mean image less the mean of all*: the upper row of the first figure. The rest of the training turns
@@ -504,14 +512,15 @@ print(f"{int((says != test_y).sum())} of {len(test_y)} are wrong")
 
 # %% [markdown]
 # ## 6. Where a line must fail (1 point)
-# Multiply XLVII by XIX. Now 47 by 19. The numbers are the same, the **representation** does the work. Here are two rings.
+# Multiply XLVII by XIX. Now 47 by 19. The numbers are the same, the **representation** does the work. Here are two rings, a
+# small one inside a large one, with the same middle.
 #
 # **Predict**: what share of the points does logistic regression's line put on the right side? Half of them belong to
 # each ring.
 
 # %%
 guess = None
-checks.predict("rings", guess, "What share of two rings does a straight line get right?")
+checks.predict("rings", guess, "What share of two rings does logistic regression's line get right?")
 
 # %% [markdown]
 # In polar coordinates a point is its distance $r = \sqrt{x_1^2 + x_2^2}$ from the middle and its angle
@@ -543,8 +552,8 @@ draw_plane(axes[1], polar_line, to_polar(rings.inputs), where, names, "distance 
 draw_plane(axes[2], lambda points: polar_line(to_polar(points)), rings.inputs, where, names, "x1", "x2")
 for axis, title in zip(axes, (f"raw: {straight:.2f} right", f"polar: {bent:.2f} right", "the same, drawn back")):
     axis.set_title(title)
-plotting.show("Two rings: a line through both is no use; in polar coordinates they are two bands with a line between "
-              "them; drawn back, that line is a circle")
+plotting.show(f"Two rings and the line learned from x1 and x2: {straight:.2f} right; the same points in your coordinates, "
+              f"with the line learned there: {bent:.2f} right; and that line drawn back among the rings")
 checks.outcome("rings", straight)
 
 # %% test="check_to_polar" points=1
@@ -562,6 +571,8 @@ assert checks.passed("to_polar")
 # <details><summary>The idea of the solution</summary>Root of the sum of squares, <code>atan2(x2, x1)</code>, stacked.
 # Then the line is at r = 0.75 or so, and the angle does not matter.</details>
 #
+# (Some line gets 0.67 of the rings right. Cross-entropy does not look for it.)
+#
 # The activation did not help: $\sigma$ bends the answer, not the boundary. $\sigma(z) = 0.5$ is $z = 0$, a straight line
 # (with ten classes, straight pieces). What helped was a feature that *we* built. **Hidden layers learn such
 # features by themselves**: Lab 3.
@@ -573,7 +584,7 @@ assert checks.passed("to_polar")
 for shift in (0, 1, 2):
     moved = F.pad(test_x.view(-1, 8, 8), (shift, 0))[:, :, :8].flatten(1)  # to the right; what comes in is black
     shifted = share_right(moved @ weights + bias, test_y)
-    print(f"moved to the right by {shift} (pixels): {shifted:.3f} of the new digits read")
+    print(f"moved to the right by {shift} pixels: {shifted:.3f} of the new digits read")
 
 # %% [markdown]
 # Why does one pixel cost so much, and why are two worse still? Two or three sentences; look at the ten weight
@@ -608,11 +619,14 @@ print(f"new digits read: {share_right(test_x @ w + b, test_y):.3f}; yours after 
 #
 # ## Going further (optional)
 # - Negatives: what share of `1 - test_x` is read? It is far below chance. Why?
-# - Train for 20,000 steps. What becomes of the weight images, and of the test loss? (Lab 6 has a name for it.)
-# - The real thing: `data.load("fashion_mnist")`. Flatten to 784 numbers and look at the ten templates of clothes.
+# - Train for 20,000 steps and draw the test loss: where is it lowest? What becomes of the weight images? (It is called
+#   overfitting, and Lab 6 is about it.)
+# - The real thing: `data.load("fashion_mnist")`. Flatten to 784 numbers, write `view(28, 28)` in `show_templates`, and look at
+#   the ten templates of clothes.
 #
 # To read: *Dive into Deep Learning*, chapter 4.1 (d2l.ai); CS231n's notes on linear classification; Rosenblatt's paper
-# of 1958, if only for the title: "The perceptron: a probabilistic model".
+# of 1958, if only for the title: "The perceptron: a probabilistic model for information storage and organization in the
+# brain".
 
 # %% [markdown]
 # ## Receipt
