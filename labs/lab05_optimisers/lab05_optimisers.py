@@ -77,6 +77,7 @@ def slice_loss(a, b):
     hidden = F.relu(_x @ (_w1 + _away * torch.where(loud, a, b)).T + _b1)
     return F.cross_entropy(hidden @ _w2.T + _b2, _y)
 
+# %%
 heights_known = {}
 
 def height(a, b):
