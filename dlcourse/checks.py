@@ -189,7 +189,13 @@ def gradient(function, *inputs: Tensor, found=None, hint: str = "", rtol: float 
     """
     if found is None:
         leaves = [torch.as_tensor(x).detach().double().clone().requires_grad_() for x in inputs]
-        value = function(*leaves)
+        try:
+            value = function(*leaves)
+        except RuntimeError as error:
+            if "numpy()" not in str(error):
+                raise
+            said = "NumPy is used, which autograd cannot follow: take the functions of torch, such as torch.exp"
+            raise Wrong(_with(said, hint)) from error
         if not isinstance(value, Tensor) or not value.requires_grad:
             raise Wrong(_with("no gradient comes through: cut by .item(), .detach() or NumPy?", hint))
         found = torch.autograd.grad(value, leaves, allow_unused=True)

@@ -135,6 +135,8 @@ def test_a_cut_graph_and_a_lost_precision_are_named():
     x = torch.tensor([1.0])
     with pytest.raises(checks.Wrong, match="no gradient comes through"):
         checks.gradient(lambda x: x.detach().sum(), x)
+    with pytest.raises(checks.Wrong, match="NumPy is used, which autograd cannot follow"):
+        checks.gradient(lambda x: np.exp(x).sum(), x)
     with pytest.raises(checks.Wrong, match=r"float64 went in, torch\.float32 came out"):
         checks.gradient(lambda x: x.float().sum(), x)
     with pytest.raises(checks.Wrong, match="one number"):
