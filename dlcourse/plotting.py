@@ -357,8 +357,8 @@ def _legend(axis) -> None:
     wide = [0.72 + 0.085 * len(name) for name in names]  # inches
     columns = len(names)
     while columns > 1:
-        deep = -(-len(names) // columns)  # column after column is filled
-        if sum(max(wide[i : i + deep]) for i in range(0, len(names), deep)) <= axis.figure.get_figwidth():
+        # as matplotlib fills them: each column as many, the first ones one more where they do not come out even
+        if sum(max(part) for part in np.array_split(wide, columns)) <= axis.figure.get_figwidth():
             break
         columns -= 1
     axis.figure.legend(handles, names, loc="outside upper left", ncols=columns, borderpad=0.2, columnspacing=1.5)

@@ -216,8 +216,16 @@ def test_curves_without_a_point_are_drawn_without_a_warning(shown):
     assert len(shown) == 2
 
 
-def test_many_names_stand_in_lines_above_the_curves_inside_the_figure(shown):
-    curves = {f"a curve with a long name {i}": [1, 2] for i in range(5)}
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"a curve with a long name {i}" for i in range(5)],
+        ["SGD, tidy", "SGD, mixed", "Adam, tidy", "Adam, mixed", "guessing", "best"],
+        ["ReLU, He", "tanh, Glorot", "sigmoid, Glorot", "ReLU, deviation 0.01", "guessing"],
+    ],
+)
+def test_many_names_stand_in_lines_above_the_curves_inside_the_figure(shown, names):
+    curves = {name: [1, 2] for name in names}
     plotting.show_curves(curves, xlabel="step", ylabel="loss")
     figure = shown[0][3]
     plotting._bundle(figure, "")

@@ -484,7 +484,7 @@ for name, plan in plans.items():
     left.plot(plan, label=name)
     right.plot(range(10, 401, 10), losses)
 left.set(xlabel="step", ylabel="learning rate")
-right.set(xlabel="step", ylabel="loss on all examples, third start (nats)", yscale="log")
+right.set(xlabel="step", ylabel="loss on all examples (nats)", yscale="log")
 left.figure.legend(loc="outside upper left", ncols=3)
 plotting.show("Left: three learning rates over 400 steps, yours the third. Right: the loss on all examples under each: "
               + ", ".join(f"{name} ends at {ends_at[-1]:.2f}" for name, ends_at in decayed.items()))
