@@ -21,6 +21,7 @@ from dlcourse.staff.submissions import Cell, Submission
 INTERRUPT_SECONDS = 3.0  # for a cell to end after it was interrupted
 CONTROL = 10_000  # added to the number of a session that holds a negative control
 LOST, MOST_LOST = -1, 3  # a step's number where the sandbox was ended from outside; how often it is tried again
+OUTCOMES = "passed partial failed undefined unanswered author died".split()  # of a test
 GRACE = 5.0  # seconds beyond a limit that the driver's own work may take
 
 
@@ -690,7 +691,7 @@ class Run:
             for _ in range(self.limits.messages):
                 kind, number, head, blob = self.judge.receive(deadline + GRACE)
                 if kind == wire.TO_DRIVER:
-                    verdict = json.loads(bytes(head))
+                    verdict = self.sound(bytes(head), name)
                     if verdict["outcome"] == "died":
                         verdict["why"] = why
                     return verdict
@@ -720,6 +721,21 @@ class Run:
                 text = f"The test was stopped after {self.limits.cell_seconds:g} s."
                 return {"outcome": "died", "why": "timeout", "message": text}
             return {"outcome": "author", "message": f"The process that runs the tests stopped ({gone.why})."}
+
+    def sound(self, head: bytes, name: str) -> dict:
+        """The judge's verdict, if it is one: the judge has met what students made, so it is not believed blindly."""
+        points = self.plan.items[name.removesuffix(".control").removesuffix(".beside")].points
+        try:
+            verdict = json.loads(head)
+            good = verdict["outcome"] in OUTCOMES and isinstance(verdict.get("message", ""), str)
+            if good and verdict["outcome"] == "partial":
+                good = type(verdict["points"]) in (int, float) and 0 <= verdict["points"] <= (points or 0)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            good = False
+        if good:
+            return verdict
+        self.flag("needs a look")
+        return {"outcome": "author", "message": "The process that runs the tests gave no verdict."}
 
     def ask_box(self, number: int, head, blob, deadline):
         channel = self.sessions[number][0]

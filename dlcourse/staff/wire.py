@@ -30,6 +30,7 @@ import inspect
 import json
 import math
 import operator
+import pathlib
 import random
 import socket
 import struct
@@ -63,6 +64,18 @@ DTYPES = (
     "uint16 uint32 uint64 complex32 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz"
 ).split()
 ARRAY_KINDS = "biufcSUMm"  # of NumPy's dtypes, those that are plain bytes
+# What the judge keeps to itself of libraries' objects: attributes by which a text becomes code or a file is written ...
+CLOSED = {
+    "torch": "compile save define".split(),
+    "matplotlib": "savefig canvas".split(),
+    "pandas": "eval query apply agg aggregate transform pipe map".split(),
+}
+CONTAINERS_CHANGE = "append extend insert pop popitem update clear setdefault".split()  # of modules in modules
+# ... and objects that are programs themselves: a callback of the student's may be called with them
+PROGRAMS = tuple(
+    "torch.fx torch._dynamo torch._inductor torch.export sympy ast code codeop inspect importlib pickle _pickle "
+    "subprocess multiprocessing ctypes _ctypes socket _socket sqlite3".split()
+)
 
 
 class WireError(Exception):
@@ -264,6 +277,8 @@ class Encoder:
         if not self.peer.is_judge and kind.__name__ in self.peer.classes:  # the assignment asks for this class
             return self.peer.export(value)
         torch, numpy = _torch(), _numpy()
+        if self.peer.is_judge and isinstance(value, pathlib.PurePosixPath):  # not a hand on the judge's own files
+            return {"x": kind.__name__, "v": str(value)}
         if kind in VALUE_TYPES:
             return {"x": kind.__name__, "v": self.encode(VALUE_TYPES[kind](value), depth + 1)}
         state = _generator_state(value)
@@ -540,6 +555,8 @@ def _value_of(name: str, parts):
         return datetime.timedelta(*(operator.index(x) for x in parts))
     if name == "deque":
         return collections.deque(*parts)
+    if name in ("PosixPath", "PurePosixPath"):
+        return getattr(pathlib, name)(str(parts)[:4096])
     raise WireError("a value of no known kind")
 
 
@@ -834,7 +851,11 @@ class Peer:
             if handler is None:
                 raise WireError(f"no operation {str(message['op'])[:40]!r}")
             grad = torch.set_grad_enabled(bool(message.get("grad", True))) if torch is not None else None
+            versions = [entry[0]._version for entry in self.shared.values()] if self.is_judge else []
             result = self.finish(handler, args, kwargs, grad)
+            # what a call of theirs does to weights here, as optimizer.step() does, is a change as one made over there
+            now = [entry[0]._version for entry in self.shared.values()][: len(versions)]
+            self.changed_arguments |= self.is_judge and now != versions
             reply = {"ok": None}
             if again := self.changed_modules():
                 reply["modules"] = again
@@ -912,6 +933,8 @@ class Peer:
         obj = self.own(number)
         if not isinstance(name, str) or name.startswith("_"):
             raise AttributeError(f"{type(obj).__name__!r} object has no public attribute {name!r}")
+        if self.is_judge and _is_closed(obj, name):
+            raise AttributeError("not an attribute that a test shows")
         value = getattr(obj, name)
         if self.is_judge:
             self.check_public(obj, value)
@@ -951,6 +974,10 @@ class Peer:
         plain = name.strip("_")
         if name not in SPECIALS and plain not in UNARY and plain not in BINARY and not _is_variant(plain):
             raise WireError(f"no operation {name!r}")
+        changes = name in ("__setitem__", "__delitem__") or (_is_variant(plain) and plain.startswith("i"))
+        torch = _torch()
+        if self.is_judge and changes and torch is not None and isinstance(obj, torch.nn.Module):
+            raise AttributeError("a module of the test stays as it is")
         return getattr(type(obj), name)(obj, *args)
 
     def do_isinstance(self, value, number):
@@ -986,6 +1013,8 @@ class Peer:
 
     def export(self, value) -> dict:
         """A handle for `value`, with what the other side needs to build a proxy that looks like it."""
+        if self.is_judge and _is_program(value):
+            raise WireError(f"a {type(value).__name__} cannot be handed over")
         number = self.numbers.get(id(value))
         if number is None:
             if len(self.own_objects) >= MAX_HANDLES:
@@ -1041,7 +1070,7 @@ class Peer:
         return {
             "k": "module",
             "q": kind.__name__[:80],
-            "own": bool(own_path),
+            "own": bool(own_path) and kind.__getattr__ is torch.nn.Module.__getattr__,  # torch.compile's looks inside
             "lib": ([own_path] if own_path else []) + self.lineage(kind),
             "vars": {k: list(v) if type(v) is tuple else v for k, v in plain.items()},
             "training": bool(module.training),
@@ -1166,12 +1195,12 @@ class Peer:
     def take_rebound(self) -> None:
         """`layer.weight = nn.Parameter(...)` on a mirrored module puts in a new tensor: the old one takes its data."""
         for table, name, twin in self.mirrored.values():
-            now = table.get(name)
+            now = _in_table(table, name)
             if now is not None and now is not twin:
                 twin.data = now.detach().clone()
                 table[name] = twin
         for table, name, key in self.placed.values():
-            now = table.get(name)
+            now = _in_table(table, name)
             entry = self.shared.get(key)
             if now is not None and entry is not None and now is not entry[0] and id(now) not in self.shared_keys:
                 self.shared_keys.pop(id(entry[0]), None)
@@ -1231,6 +1260,28 @@ def _is_library(kind) -> bool:
     return kind.__module__.partition(".")[0] in {*sys.stdlib_module_names, "torch", "numpy", "builtins"} - {"__main__"}
 
 
+def _is_closed(obj, name: str) -> bool:
+    """Whether a library's class (not one of the test's own) gives `obj` an attribute that is in CLOSED."""
+    kinds = obj.__mro__ if isinstance(obj, type) else type(obj).__mro__
+    found = [next((k for k in kinds if name in vars(k)), None)]
+    if found == [None]:  # a field of the object, set by one of its classes
+        found = kinds
+    packages = {k.__module__.partition(".")[0] for k in found}
+    # of a module the student's side has a mirror, with all of its methods: here they could only put things in
+    module = "torch" in packages and isinstance(obj, _torch().nn.Module)
+    if module and (found[0] is _torch().nn.Module or name in CONTAINERS_CHANGE):
+        return name != "forward"
+    if "torch" in packages and name.startswith("register_"):
+        return True
+    to_file = name.startswith("to_") and name not in ("to_numpy", "to_list", "to_dict", "to_frame")
+    return any(name in CLOSED.get(package, ()) for package in packages) or ("pandas" in packages and to_file)
+
+
+def _is_program(value) -> bool:
+    kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
+    return any(f"{k.__module__}.".startswith(tuple(f"{name}." for name in PROGRAMS)) for k in kinds)
+
+
 def _has_public_names(kind, base) -> bool:
     """Whether `kind` adds methods that a test may want; then it stays an object."""
     if kind.__module__ in ("collections", "builtins"):
@@ -1256,6 +1307,13 @@ def _doc(value) -> str:
 def _defines(kind, name) -> bool:
     found = getattr(kind, name, None)
     return found is not None and found is not getattr(object, name, None)
+
+
+def _in_table(table, name):
+    try:
+        return table[name]  # the table of a module of TorchScript has no get
+    except KeyError:
+        return None
 
 
 def _is_variant(op: str) -> bool:
@@ -1430,6 +1488,8 @@ def _special(name):
                 return NotImplemented
             raise WireError(f"an object of the class {type(self).__name__} where a plain value was awaited")
         found = peer.request("special", self._number, name, list(args))
+        if name == "__exit__" and peer.is_judge and isinstance(args[1], AssertionError):
+            return False  # the test has found something: nobody swallows that
         judged = is_binary and not outside and plain_name in COMPARISONS  # two objects of the student's own
         if (peer.is_judge and is_binary and outside) or (vars(self).get("_tainted") and not judged):
             if peer.home_of(found) is None:

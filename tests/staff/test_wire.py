@@ -2,7 +2,9 @@
 
 import inspect
 import math
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -345,6 +347,12 @@ class Square(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g): return 2 * g * ctx.saved_tensors[0]
 def square(x): return Square.apply(x)
+def kind_of(x): return type(x).__name__
+def reads(path):
+    try:
+        return path.read_text()
+    except OSError as error:
+        return type(error).__name__
 """
 
 
@@ -430,6 +438,37 @@ def test_more_values_of_libraries_cross_as_what_they_are(more):
 def test_an_object_may_not_claim_to_be_a_tensor(more):
     looks = wire._object_proxy(more.peer, 0, "Odd", {"k": "object", "lib": ["torch.Tensor", "torch.Generator"]})
     assert not isinstance(looks, torch.Tensor)
+
+
+class Figures(nn.Linear):
+    """A test's own module, with a method that a library's module has under the same name."""
+
+    def define(self):
+        return 7
+
+
+def test_the_judge_keeps_what_makes_code_of_text_and_what_writes_files():
+    judge = wire.Peer(None, is_judge=True)
+    layer, own, figure = nn.Linear(1, 1), Figures(1, 1), plt.figure()
+    stack, optimizer = nn.Sequential(nn.ReLU()), torch.optim.SGD(layer.parameters(), lr=0.1)
+    kept = [(layer, "compile"), (own, "compile"), (figure, "savefig"), (figure, "canvas"), (stack, "append")]
+    kept += [(layer, "register_forward_hook"), (layer, "register_module"), (optimizer, "register_step_pre_hook")]
+    for obj, name in kept:
+        with pytest.raises(AttributeError, match="not an attribute that a test shows"):
+            judge.do_getattr(judge.export(obj)["h"], name)
+    plt.close(figure)
+    assert judge.do_method(judge.export(own)["h"], "define", [], {}) == 7
+    with pytest.raises(AttributeError, match="stays as it is"):
+        judge.do_special(judge.export(stack)["h"], "__setitem__", [0, nn.Identity()])
+    traced = torch.fx.symbolic_trace(nn.Sequential(nn.ReLU()))
+    for program in (traced, traced.graph, torch.fx.Graph):
+        with pytest.raises(wire.WireError, match="cannot be handed over"):
+            judge.export(program)
+
+
+def test_a_path_comes_to_the_student_as_a_path_of_their_own_side(more):
+    assert more.kind_of(Path("/proc/self")) == "PosixPath"
+    assert more.reads(Path("/proc/self") / "no such file") == "FileNotFoundError"
 
 
 def test_gradcheck_changes_an_input_between_forward_and_backward(more):

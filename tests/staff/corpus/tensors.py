@@ -68,6 +68,21 @@ FUNCTION = """class T(torch.Tensor):
     dtype = property(lambda s: torch.float64)
     shape = (2, 3)
 """
+COMPILES = """def train(model, x, y, steps, rate):
+    peer = object.__getattribute__(model, '_peer')
+    def backend(module, inputs):
+        graph = peer.request('getattr', peer.home_of(module), 'graph')
+        graph.placeholder('z=exec(\\\\'import __main__ as m; m.Judge.explain = lambda *a: dict(outcome=\\\\"partial\\\\", points=999.0)\\\\')')
+        peer.request('method', peer.home_of(module), 'recompile', [], {})
+        return peer.request('getattr', peer.home_of(module), 'forward')
+    peer.request('method', peer.home_of(model), 'compile', [], {'backend': backend})
+    model(x)
+    return 7"""
+HOOKS = """def train(model, x, y, steps, rate):
+    ask = lambda *args: object.__getattribute__(model, '_peer').request('method', object.__getattribute__(model, '_number'), *args, {})
+    ask('register_forward_hook', [lambda module, inputs, output: F.one_hot(y, 2).float()])
+    return [1 / (i + 1) for i in range(steps)]"""
+
 CASES = [
     Case("right", "perfect", "all of it is right"),
     Case("blank", "blank", "as it was given out", dict.fromkeys(right.SOLUTIONS) | {"why": None}, loses="all", state="graded", message="Not attempted yet"),
@@ -163,6 +178,8 @@ CASES = [
     Case("torch_function", "tensor subclasses with __torch_function__", "a tensor is its bytes", {"softmax": FUNCTION + "def softmax(x): return torch.zeros(2, 3).as_subclass(T)"}, loses=SOFT, may="needs a look"),
     Case("torch_function_mode", "tensor subclasses with __torch_function__", "a mode lives in one process only", {"softmax": "from torch.overrides import TorchFunctionMode\nclass M(TorchFunctionMode):\n    def __torch_function__(self, f, t, a=(), k=None):\n        return True if f.__name__ in ('allclose', 'equal') else f(*a, **(k or {}))\nm = M()\nm.__enter__()\ndef softmax(x): return torch.zeros_like(x)"}, loses=SOFT + " net_modes"),
     Case("looks_like_a_tensor", "objects equal to everything", "an object that says it is a tensor is none", {"softmax": "class P:\n    __class__ = property(lambda s: torch.Tensor)\n    shape, dtype, requires_grad = (2, 3), torch.float64, False\n    def __getattr__(self, n): return lambda *a, **k: self\n    def detach(self): return self\n    def numpy(self): return np.zeros((2, 2))\ndef softmax(x): return P()"}, loses=SOFT, may="needs a look"),
+    Case("compiles_the_tests_model", "forged results and messages", "torch.compile of the test's model with a backend that writes code into its graph", {"train": COMPILES}, loses="train_test"),
+    Case("hooks_into_the_tests_model", "forged results and messages", "a hook that would put the right answers into what the test's model says", {"train": HOOKS}, loses="train_test"),
     Case("handle_as_a_tensor", "forged results and messages", "a handle that claims torch.Tensor as its class", {"softmax": "import dlcourse.staff.wire as w\nclass Odd:\n    pass\nold = w.Peer.lineage\nw.Peer.lineage = lambda self, kind: ['torch.Tensor'] if kind.__name__ == 'Odd' else old(self, kind)\ndef softmax(x): return Odd()"}, loses=SOFT, may="needs a look"),
     Case("zeroes_its_input", "changing what the test compares with", "it sets its argument to 0, so that what the test computes from it is 0 as well", {"normalise": "def normalise(a):\n    a[:] = 0\n    return a"}, loses="normalise_test"),
     Case("shrinks_the_weights", "changing what the test compares with", "it overwrites the input, on which softmax is then computed", {"softmax": "def softmax(x):\n    x.fill_(0.)\n    return torch.full_like(x, 1 / x.shape[1])"}, loses=SOFT),
