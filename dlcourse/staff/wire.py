@@ -1270,7 +1270,7 @@ def _is_closed(obj, name: str) -> bool:
     # of a module the student's side has a mirror, with all of its methods: here they could only put things in
     module = "torch" in packages and isinstance(obj, _torch().nn.Module)
     if module and (found[0] is _torch().nn.Module or name in CONTAINERS_CHANGE):
-        return name != "forward"
+        return name not in ("forward", "load_state_dict")
     if "torch" in packages and name.startswith("register_"):
         return True
     to_file = name.startswith("to_") and name not in ("to_numpy", "to_list", "to_dict", "to_frame")
@@ -1551,9 +1551,17 @@ def _module_proxy(peer, number, name, node, decoder):
         }
         if not node.get("own"):
             space["__getattr__"] = _module_getattr
-        kind = type(name, (base,), space)
-        made = kind.__new__(kind)
-        torch.nn.Module.__init__(made)
+        if node.get("own") and not peer.is_judge and base is not torch.nn.Module:
+            # the student may ask `type(m) == nn.Linear`, slice a Sequential or hang a hook into a layer of the test's
+            made = base.__new__(base)
+            torch.nn.Module.__init__(made)
+            del space["__call__"]  # torch's own, which calls the hooks and then `forward`
+            for key, method in space.items():
+                object.__setattr__(made, key, functools.partial(method, made))
+        else:
+            kind = type(name, (base,), space)
+            made = kind.__new__(kind)
+            torch.nn.Module.__init__(made)
         object.__setattr__(made, "_peer", peer)
         object.__setattr__(made, "_number", number)
         for k, v in (node.get("vars") or {}).items():

@@ -347,6 +347,17 @@ class Square(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g): return 2 * g * ctx.saved_tensors[0]
 def square(x): return Square.apply(x)
+def start(model):
+    def each(m):
+        if type(m) == nn.Linear: nn.init.constant_(m.weight, 0.5)
+    return model.apply(each)
+def front(model, x): return model[:-1](x)
+def hooked(model, x):
+    seen = []
+    model.register_forward_hook(lambda m, i, o: seen.append(tuple(o.shape)))
+    model.eval()
+    model(x)
+    return seen
 def kind_of(x): return type(x).__name__
 def reads(path):
     try:
@@ -464,6 +475,22 @@ def test_the_judge_keeps_what_makes_code_of_text_and_what_writes_files():
     for program in (traced, traced.graph, torch.fx.Graph):
         with pytest.raises(wire.WireError, match="cannot be handed over"):
             judge.export(program)
+
+
+def test_a_layer_of_the_test_is_of_its_own_class_there(more):
+    model, x = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), torch.ones(4, 2)
+    assert more.start(model) is model
+    assert (model[2].weight == 0.5).all()
+    assert model.training
+    found = more.front(model.eval(), x)
+    assert torch.equal(found, model[0](x).relu())
+    model.train()
+    assert more.hooked(model, x) == [(4, 1)]
+    assert not model[1].training
+    loss = more.front(model, x).sum()
+    loss.backward()
+    assert torch.equal(model[0].bias.grad, 4.0 * (model[0](x)[0] > 0))
+    assert model[2].bias.grad is None
 
 
 def test_a_path_comes_to_the_student_as_a_path_of_their_own_side(more):
