@@ -216,8 +216,12 @@ def classes_of(source: str) -> list[str]:
         return []
 
 
-def patches_library(source: str) -> bool:
-    """Whether a test changes something that the student's code is to meet: that works only beside that code."""
+def must_be_beside(source: str) -> bool:
+    """Whether a test works only beside the student's code: it changes what that code is to meet, or reads that code.
+
+    Of a condition that nothing across the gap can break (no loop in the source, no overflow), the instructor's solution
+    would say nothing: it passes both ways.
+    """
     try:
         tree = ast.parse(source)
     except (Exception, RecursionError, MemoryError):
@@ -225,6 +229,16 @@ def patches_library(source: str) -> bool:
     modules = {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     modules |= {"np", "numpy", "torch", "math", "random", "nn", "F", "plt", "builtins", "sys", "os"}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "__code__":
+            return True
+        if isinstance(node, ast.Call):
+            last = ast.unparse(node.func).rpartition(".")[2]
+            raises = [getattr(value, "value", None) for value in [*node.args, *(k.value for k in node.keywords)]]
+            if last in ("getsource", "getsourcelines", "getclosurevars") or (
+                (last in ("errstate", "seterr") and "raise" in raises)
+                or (last in ("simplefilter", "filterwarnings") and "error" in raises)
+            ):
+                return True
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             root = node.value
             while isinstance(root, ast.Attribute):
@@ -320,7 +334,7 @@ def make_plan(assignment: str, cells: list[SourceCell], weak: frozenset = frozen
             elif source not in (None, "judge", cell.name):
                 item.needs.append(source)
         if cell.kind == "test":
-            item.weak = cell.name in weak or patches_library(cell.source)
+            item.weak = cell.name in weak or must_be_beside(cell.source)
             taken = {
                 n for n in binds if item.weak and definer.get(n) == "student"
             }  # a weak test leaves its names there

@@ -570,6 +570,7 @@ class Run:
         verdicts: dict[str, dict] = {}
         failed: dict[str, dict] = {}
         given_up: set[str] = set()
+        odd: list[tuple[Item, dict]] = []  # failed, perhaps only since a student's object could not be handled
         self.start_judge()
         for item in sorted(self.plan.tests, key=lambda i: i.at):
             self.check_cancelled()
@@ -586,9 +587,8 @@ class Run:
             if verdict.pop("undefined", False):  # say why the cell above did not get there
                 earlier = (failed[n] for n in order_of(self.plan, item) if failed.get(n, {}).get("outcome") != "passed")
                 verdict = next((v for v in earlier if v), verdict)
-            if verdict.get("shaped") and not item.weak and self.passes_beside(item):
-                self.flag("needs a look")
-                verdict["message"] += " Your instructor has been asked to look at this one."
+            if verdict.get("shaped") and not item.weak:
+                odd.append((item, verdict))
             if verdict.get("changes") and _gives_points(verdict) and item.name not in self.plan.changing:
                 verdict = self.without_changes(item, verdict)
             if item.weak and _gives_points(verdict) and item.names:
@@ -600,6 +600,10 @@ class Run:
             verdicts[item.name] = verdict
             if verdict["outcome"] == "died":
                 self.flag({"timeout": "timeout", "memory": "memory"}.get(verdict.get("why"), "crashed"))
+        for item, verdict in odd:  # last: the student's code meets the text of the test, and no later test can tell it
+            if clock.now() < self.until and self.passes_beside(item):
+                self.flag("needs a look")
+                verdict["message"] += " Your instructor has been asked to look at this one."
         if self.grader.learned is not None:
             for channel in [self.judge, *(session[0] for session in self.sessions.values())]:
                 with suppress(BoxGone, AttributeError, ValueError):  # some may have ended

@@ -249,11 +249,16 @@ def test_an_old_notebook_format_and_a_cell_of_the_students_own_make_all_pages(tm
 
 
 def test_a_test_that_replaces_a_library_function_is_weak_from_the_start():
-    from dlcourse.staff.plan import patches_library
+    from dlcourse.staff.plan import must_be_beside
 
-    assert patches_library("from unittest import mock\nwith mock.patch.object(np.linalg, 'inv'):\n    solve(1)")
-    assert patches_library("import math\nmath.sqrt = None")
-    assert not patches_library("model.weight.data = x\nresult.shape = (2, 3)")
+    assert must_be_beside("from unittest import mock\nwith mock.patch.object(np.linalg, 'inv'):\n    solve(1)")
+    assert must_be_beside("import math\nmath.sqrt = None")
+    assert must_be_beside("import inspect\nassert 'for ' not in inspect.getsource(total)")
+    assert must_be_beside("assert total.__code__.co_argcount == 1")
+    assert must_be_beside("with np.errstate(over='raise'):\n    sigmoid(np.array([-1000.0]))")
+    assert must_be_beside("with warnings.catch_warnings():\n    warnings.simplefilter('error')\n    f(1)")
+    assert not must_be_beside("with np.errstate(divide='ignore'):\n    wanted = 1 / x")
+    assert not must_be_beside("model.weight.data = x\nresult.shape = (2, 3)")
 
 
 def test_a_test_that_failed_its_solution_for_want_of_time_is_looked_at_again(tmp_path):
