@@ -12,7 +12,7 @@ DEV = Path("/dev")
 NODES = re.compile(r"nvidia\d+|nvidiactl|nvidia-uvm|nvidia-uvm-tools|dxg")  # dxg: the one of Windows' Linux
 LIBRARY = "libcuda.so.1"
 MACHINE = ("/sys/devices/system", "/sys/devices/pci0000:00", "/sys/bus/pci", "/sys/module/nvidia")  # what it reads
-TODO = "run one CUDA program here first, such as `nvidia-smi` and `nvidia-modprobe -u -c 0`, which make them"
+MENDED_BY = "run one CUDA program here first, such as `nvidia-smi` and `nvidia-modprobe -u -c 0`, which make them"
 
 
 def nodes() -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def problem() -> str | None:
     if not names:
         return f"there is no device of NVIDIA's in {DEV}: grade where there is one, or leave --gpu out"
     if "dxg" not in names and (missing := {"nvidiactl", "nvidia-uvm"} - names):
-        return f"{DEV / min(missing)} is not there: {TODO}"
+        return f"{DEV / min(missing)} is not there: {MENDED_BY}"
     if not libraries():
         return f"{LIBRARY} of the driver was not found by ldconfig or in LD_LIBRARY_PATH: install the driver"
     return None

@@ -851,11 +851,11 @@ class Peer:
             if handler is None:
                 raise WireError(f"no operation {str(message['op'])[:40]!r}")
             grad = torch.set_grad_enabled(bool(message.get("grad", True))) if torch is not None else None
-            versions = [entry[0]._version for entry in self.shared.values()] if self.is_judge else []
+            before = self.versions()
             result = self.finish(handler, args, kwargs, grad)
             # what a call of theirs does to weights here, as optimizer.step() does, is a change as one made over there
-            now = [entry[0]._version for entry in self.shared.values()][: len(versions)]
-            self.changed_arguments |= self.is_judge and now != versions
+            now = self.versions()
+            self.changed_arguments |= any(now.get(key, version) != version for key, version in before.items())
             reply = {"ok": None}
             if again := self.changed_modules():
                 reply["modules"] = again
@@ -881,6 +881,11 @@ class Peer:
         reply["sync"] = self.changes(encoder)
         reply["streams"] = self.streams.changes()
         return encoder.pack(reply)
+
+    def versions(self) -> dict:
+        """How often each shared tensor was changed in place so far, at the judge."""
+        tensors = {key: entry[0] for key, entry in self.shared.items()} if self.is_judge else {}
+        return {key: tensor._version for key, tensor in tensors.items() if not tensor.is_inference()}
 
     @staticmethod
     def finish(handler, args, kwargs, grad):
@@ -1261,15 +1266,13 @@ def _is_library(kind) -> bool:
 
 
 def _is_closed(obj, name: str) -> bool:
-    """Whether a library's class (not one of the test's own) gives `obj` an attribute that is in CLOSED."""
-    kinds = obj.__mro__ if isinstance(obj, type) else type(obj).__mro__
-    found = [next((k for k in kinds if name in vars(k)), None)]
-    if found == [None]:  # a field of the object, set by one of its classes
-        found = kinds
-    packages = {k.__module__.partition(".")[0] for k in found}
-    # of a module the student's side has a mirror, with all of its methods: here they could only put things in
-    module = "torch" in packages and isinstance(obj, _torch().nn.Module)
-    if module and (found[0] is _torch().nn.Module or name in CONTAINERS_CHANGE):
+    """Whether a library's class (not one of the test's own) gives `obj` an attribute that the judge keeps to itself."""
+    kind, torch = obj if isinstance(obj, type) else type(obj), _torch()
+    gives = next((k for k in kind.__mro__ if name in vars(k)), None)
+    packages = {k.__module__.partition(".")[0] for k in ([gives] if gives else kind.__mro__)}  # a field: any of them
+    module = gives is not None and "torch" in packages and issubclass(kind, torch.nn.Module)
+    if module and (gives is torch.nn.Module or name in CONTAINERS_CHANGE):
+        # the student's side has a mirror of it, with all of its methods: here they could only put things in
         return name not in ("forward", "load_state_dict")
     if "torch" in packages and name.startswith("register_"):
         return True

@@ -358,6 +358,15 @@ def hooked(model, x):
     model.eval()
     model(x)
     return seen
+def looks(optimizer, layer): return len(optimizer.param_groups)
+def steps(optimizer, layer): optimizer.step()
+class Swallows:
+    def __enter__(self): return self
+    def __exit__(self, *what): return True
+def swallows(): return Swallows()
+def made(how):
+    net = nn.Linear(2, 1)
+    return torch.jit.script(net) if how == "script" else torch.compile(net, backend="eager")
 def kind_of(x): return type(x).__name__
 def reads(path):
     try:
@@ -463,6 +472,7 @@ def test_the_judge_keeps_what_makes_code_of_text_and_what_writes_files():
     layer, own, figure = nn.Linear(1, 1), Figures(1, 1), plt.figure()
     stack, optimizer = nn.Sequential(nn.ReLU()), torch.optim.SGD(layer.parameters(), lr=0.1)
     kept = [(layer, "compile"), (own, "compile"), (figure, "savefig"), (figure, "canvas"), (stack, "append")]
+    kept += [(Figures, "add_module"), (Figures, "apply"), (layer, "add_module")]  # by the class, too
     kept += [(layer, "register_forward_hook"), (layer, "register_module"), (optimizer, "register_step_pre_hook")]
     for obj, name in kept:
         with pytest.raises(AttributeError, match="not an attribute that a test shows"):
@@ -491,6 +501,34 @@ def test_a_layer_of_the_test_is_of_its_own_class_there(more):
     loss.backward()
     assert torch.equal(model[0].bias.grad, 4.0 * (model[0](x)[0] > 0))
     assert model[2].bias.grad is None
+
+
+def test_a_step_that_the_student_asks_for_is_a_change_as_one_of_their_own(more):
+    layer, x = nn.Linear(2, 1), torch.ones(1, 2)
+    layer(x).sum().backward()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    more.looks(optimizer, layer)
+    assert not more.peer.changed_arguments
+    more.steps(optimizer, layer)
+    assert more.peer.changed_arguments
+
+
+def test_nobody_swallows_what_a_test_has_found(more):
+    with pytest.raises(AssertionError), more.swallows():
+        raise AssertionError("found")
+    with more.swallows():
+        raise ValueError("a function of the student's may do that")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # torch.jit.script is on its way out; students still use it
+@pytest.mark.parametrize("how", ["script", "compile"])
+def test_a_network_that_was_scripted_or_compiled_is_one(more, how):
+    net = more.made(how)
+    with torch.no_grad():
+        net.weight.fill_(1)
+        net.bias.zero_()
+    assert net(torch.ones(3, 2)).tolist() == [[2.0]] * 3
+    assert net.weight.shape == (1, 2)
 
 
 def test_a_path_comes_to_the_student_as_a_path_of_their_own_side(more):
