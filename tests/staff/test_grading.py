@@ -3,10 +3,12 @@
 import json
 import shutil
 import tempfile
+from types import SimpleNamespace
 
 import pytest
 
 from dlcourse.staff import StaffError, gradebook, grading
+from dlcourse.staff.run import Run
 from dlcourse.staff.sandbox import Limits, sandbox_problem
 from tests.staff.small_class import CELLS, POINTS, SQUARES, hand_in, make_source, put, source_notebook
 
@@ -354,3 +356,56 @@ def test_what_a_hidden_test_asked_is_not_shown_by_cells_that_run_once_more(tmp_p
     assert outcome.records[0]["score"] == 3
     shown = outcome.with_outputs(outcome.records[0])["shown"]
     assert "ASKED" not in json.dumps([cell["outputs"] for cell in shown])
+
+
+SPY = """import sys
+def spy():
+    frame, found = sys._getframe(), []
+    while frame:
+        found += [v for v in list(frame.f_locals.values()) if isinstance(v, str) and 'SECRET' in v]
+        frame = frame.f_back
+    if found:
+        open('/tmp/seen', 'w').write(found[0])
+class Odd:
+    def __sub__(self, other):
+        spy()
+        return 0
+def f(n):
+    spy()
+    return Odd()"""
+
+
+def test_the_text_of_a_hidden_test_that_an_odd_object_met_is_told_by_no_later_test(tmp_path):
+    cells = [
+        ("f", "solution", "def f(n):\n    return n / 2"),
+        ("t", 1, "### BEGIN HIDDEN TESTS\n_half = 'SECRET'\nassert abs(f(3) - 1.5) < 1e-9\n### END HIDDEN TESTS"),
+        ("g", "solution", "def g():\n    return 1"),
+        ("u", 1, "assert g() == 1, f'1 was awaited, yours {g()}'"),
+    ]
+    source = make_source(tmp_path, cells)
+    book = json.loads(json.dumps(source_notebook(cells)))
+    book["cells"][0]["source"] = SPY
+    book["cells"][2]["source"] = (
+        "import os\ndef g():\n    return open('/tmp/seen').read() if os.path.exists('/tmp/seen') else 0"
+    )
+    put(tmp_path / "in", "spy", book)
+    outcome = grading.grade(str(source), tmp_path / "in", tmp_path / "course", limits=LIMITS)
+    record = outcome.records[0]
+    assert record["score"] == 0
+    assert record["cells"]["u"]["message"] == "1 was awaited, yours 0"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"{}", b"[]", b"no JSON", b'{"outcome": "partial", "points": 3}', b'{"outcome": "partial", "points": true}',
+     b'{"outcome": "partial", "points": NaN}', b'{"outcome": "partial"}', b'{"outcome": "won"}',
+     b'{"outcome": "passed", "message": 7}'],
+)  # fmt: skip
+def test_a_verdict_that_is_none_gives_no_points_and_is_shown_to_a_person(said):
+    flags = []
+    plan = SimpleNamespace(items={"t": SimpleNamespace(points=2)})
+    found = Run.sound(SimpleNamespace(plan=plan, flag=flags.append), said, "t")
+    assert found["outcome"] == "author"
+    assert flags == ["needs a look"]
+    good = {"outcome": "partial", "points": 1.5}
+    assert Run.sound(SimpleNamespace(plan=plan), json.dumps(good).encode(), "t.control") == good

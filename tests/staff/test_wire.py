@@ -367,7 +367,7 @@ def swallows(): return Swallows()
 def made(how):
     net = nn.Linear(2, 1)
     return torch.jit.script(net) if how == "script" else torch.compile(net, backend="eager")
-def kind_of(x): return type(x).__name__
+def home_of(x): return type(x).__module__.partition(".")[0]
 def reads(path):
     try:
         return path.read_text()
@@ -532,7 +532,7 @@ def test_a_network_that_was_scripted_or_compiled_is_one(more, how):
 
 
 def test_a_path_comes_to_the_student_as_a_path_of_their_own_side(more):
-    assert more.kind_of(Path("/proc/self")) == "PosixPath"
+    assert more.home_of(Path("/proc/self")) == "pathlib"  # no stand-in, whose methods would run at the judge
     assert more.reads(Path("/proc/self") / "no such file") == "FileNotFoundError"
 
 
