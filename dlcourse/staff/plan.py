@@ -217,10 +217,9 @@ def classes_of(source: str) -> list[str]:
 
 
 def must_be_beside(source: str) -> bool:
-    """Whether a test works only beside the student's code: it changes what that code is to meet, or reads that code.
+    """Whether a test works only beside the student's code: it changes what that code is to meet, or looks into it.
 
-    Of a condition that nothing across the gap can break (no loop in the source, no overflow), the instructor's solution
-    would say nothing: it passes both ways.
+    Apart, a test for what must not be in the source, or must not overflow or warn, would pass whatever was handed in.
     """
     try:
         tree = ast.parse(source)
@@ -231,14 +230,6 @@ def must_be_beside(source: str) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == "__code__":
             return True
-        if isinstance(node, ast.Call):
-            last = ast.unparse(node.func).rpartition(".")[2]
-            raises = [getattr(value, "value", None) for value in [*node.args, *(k.value for k in node.keywords)]]
-            if last in ("getsource", "getsourcelines", "getclosurevars") or (
-                (last in ("errstate", "seterr") and "raise" in raises)
-                or (last in ("simplefilter", "filterwarnings") and "error" in raises)
-            ):
-                return True
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             root = node.value
             while isinstance(root, ast.Attribute):
@@ -247,7 +238,10 @@ def must_be_beside(source: str) -> bool:
                 return True
         if isinstance(node, ast.Call):
             words = ast.unparse(node.func)
-            if re.search(r"\bpatch\b|monkeypatch", words):
+            if re.search(r"\bpatch\b|monkeypatch|\b(getsource|getsourcelines|getclosurevars)$", words):
+                return True
+            said = {str(getattr(v, "value", None)) for v in (*node.args, *(k.value for k in node.keywords))}
+            if re.search(r"\b(errstate|seterr|simplefilter|filterwarnings)$", words) and said & {"raise", "error"}:
                 return True
             if words == "setattr" and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id in modules:
                 return True

@@ -26,9 +26,11 @@ In what they differ:
     (with nothing of that user's to be seen), or nobody's where the grader is root. The daemon is root, and whoever may
     use it can be root: a sandbox for the students' code, not a wall around the grader.
   - podman and docker: /proc and /dev of the engine's making; SELinux labels are off, since /usr itself is bound.
-What none of them covers: flaws of the kernel itself; timing and other side channels; how fast the machine is for others
-while a submission computes. With `gpu` the driver's device nodes are there: its ioctls are no part of any filter, the
-memory of the device is not limited and not known to be wiped, any device can be used, and /sys is partly seen.
+What none of them covers: flaws of the kernel itself; timing and other side channels; what the processes of one
+submission leave for one another in files and sockets, so inputs of a hidden test can be told in a later visible one;
+how fast the machine is for others while a submission computes. With `gpu` the driver's device nodes are there: its
+ioctls are no part of any filter, the memory of the device is not limited and not known to be wiped, any device can be
+used, and /sys is partly seen.
 With `kind=NONE` (--trust) there is no sandbox at all: rlimits and clocks only.
 Not used: Landlock with seccomp, for machines that forbid namespaces. It closes files and TCP, but not UDP, leaves every
 process in /proc in sight and (before Linux 6.12) the grader's own within reach of a signal; and it has no memory disks

@@ -584,7 +584,7 @@ assert checks.passed("to_polar")
 for shift in (0, 1, 2):
     moved = F.pad(test_x.view(-1, 8, 8), (shift, 0))[:, :, :8].flatten(1)  # to the right; what comes in is black
     shifted = share_right(moved @ weights + bias, test_y)
-    print(f"moved to the right by {shift} pixels: {shifted:.3f} of the new digits read")
+    print(f"moved to the right by {shift} pixel{'s' * (shift != 1)}: {shifted:.3f} of the new digits read")
 
 # %% [markdown]
 # Why does one pixel cost so much, and why are two worse still? Two or three sentences; look at the ten weight
